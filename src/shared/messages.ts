@@ -1,0 +1,34 @@
+// Everything that primary and workers say to each other over the cluster channel, as one typed table. Rare by design:
+// what changes often lives in the control segment. The bytes are msgpack, `useRecords: false` because record
+// definitions of one process mean nothing in another.
+import { Packr } from 'msgpackr';
+import type { PlanHead, RoutePlan } from './plan.ts';
+
+export type PrimaryMessage =
+  /** phase one: a new plan follows. `head` and each part are packed on their own, so that they are packed once for all workers */
+  | { type: 'plan_head'; epoch: number; head: Uint8Array }
+  | { type: 'plan_routes'; epoch: number; routes: Uint8Array }
+  | { type: 'plan_end'; epoch: number }
+  /** phase two: the epoch word has been flipped; let the old plan go */
+  | { type: 'plan_commit'; epoch: number }
+  /** some worker refused: forget the plan that was built */
+  | { type: 'plan_abort'; epoch: number }
+  /** stop accepting, finish what is in flight, exit */
+  | { type: 'drain'; timeoutMs: number };
+
+export type WorkerMessage =
+  /** listening on every address of the first plan */
+  | { type: 'ready' }
+  | { type: 'plan_built'; epoch: number; tookMs: number }
+  | { type: 'plan_refused'; epoch: number; reason: string };
+
+const packr = new Packr({ useRecords: false });
+
+export function pack(value: PrimaryMessage | WorkerMessage | PlanHead | RoutePlan[]): Uint8Array {
+  return packr.pack(value);
+}
+
+/** Throws on bytes that are not msgpack; both ends are ours, so that is a broken invariant. */
+export function unpack<T extends PrimaryMessage | WorkerMessage | PlanHead | RoutePlan[]>(bytes: Uint8Array): T {
+  return packr.unpack(bytes) as T;
+}
