@@ -17,6 +17,8 @@ export type PrimaryMessage =
   | { type: 'drain'; timeoutMs: number };
 
 export type WorkerMessage =
+  /** first of all, once the worker listens to this channel: what came before would be lost. Answered with the plan in force. */
+  | { type: 'hello' }
   /** listening on every address of the first plan */
   | { type: 'ready' }
   | { type: 'plan_built'; epoch: number; tookMs: number }

@@ -1,0 +1,141 @@
+// The cap's two honest forms against each other: rows with one writer each (what the ledger does) and one word changed
+// by compare-and-swap plus the holder's row. Run: node bench/micro/ledger.ts
+// CPU ns for one take and give-back, median of the processes, with 1 to 4 processes on one item at once.
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { layoutOf, shapeFor } from '../../src/shared/memory/layout.ts';
+import type { Ledger } from '../../src/shared/memory/ledger.ts';
+import { Segment } from '../../src/shared/memory/segment.ts';
+
+type Form = 'rows' | 'word';
+
+interface Job {
+  path: string;
+  row: number;
+  form: Form;
+  cap: number;
+}
+
+interface Result {
+  ns: number;
+  refused: number;
+}
+
+const ITEM = 4;
+const GATE = 5;
+const RUN_MS = 300;
+
+/** One shared word and the holder's row: the form that was not chosen. A kill between the two leaves them one apart. */
+class WordLedger {
+  readonly #i32: Int32Array;
+  readonly #word: number;
+  readonly #mine: number;
+
+  constructor(segment: Segment, row: number) {
+    const layout = layoutOf(segment.shape);
+    this.#i32 = segment.i32;
+    this.#word = segment.itemLine(ITEM);
+    this.#mine = layout.ledger / 4 + ITEM * layout.ledgerStride + row;
+  }
+
+  tryRaise(_item: number, cap: number): boolean {
+    const i32 = this.#i32;
+    let held = Atomics.load(i32, this.#word);
+    for (;;) {
+      if (held >= cap) return false;
+      const seen = Atomics.compareExchange(i32, this.#word, held, held + 1);
+      if (seen === held) break;
+      held = seen;
+    }
+    Atomics.store(i32, this.#mine, i32[this.#mine]! + 1);
+    return true;
+  }
+
+  lower(_item: number): void {
+    Atomics.store(this.#i32, this.#mine, this.#i32[this.#mine]! - 1);
+    Atomics.sub(this.#i32, this.#word, 1);
+  }
+}
+
+/** Both forms run in processes of their own: a call site that saw both classes would be slower for each. */
+function work({ path, row, form, cap }: Job): Result {
+  const segment = Segment.attach(path);
+  const ledger = form === 'rows' ? segment.ledger(row) : new WordLedger(segment, row);
+  const gate = segment.itemLine(GATE);
+  spin(ledger, cap, 200_000);
+  process.send!('ready');
+  while (Atomics.load(segment.i32, gate) === 0);
+  let refused = 0;
+  let rounds = 0;
+  const from = performance.now();
+  const { user } = process.cpuUsage(); // CPU time, not the clock: with more processes than cores, each waits its turn
+  do {
+    refused += spin(ledger, cap, 10_000);
+    rounds += 10_000;
+  } while (performance.now() - from < RUN_MS);
+  return { ns: ((process.cpuUsage().user - user) * 1000) / rounds, refused: refused / rounds };
+}
+
+function spin(ledger: Ledger | WordLedger, cap: number, rounds: number): number {
+  let refused = 0;
+  for (let i = 0; i < rounds; i += 1) {
+    if (ledger.tryRaise(ITEM, cap)) ledger.lower(ITEM);
+    else refused += 1;
+  }
+  return refused;
+}
+
+async function measure(form: Form, rows: number, processes: number, cap: number): Promise<Result> {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'));
+  const path = join(directory, 'segment');
+  const segment = Segment.create(path, { ...shapeFor(1, 1, 1), rows });
+  segment.ledger(rows - 1); // all rows are in use
+  const started = Array.from({ length: processes }, (_, index) => {
+    // with fewer rows than processes there is nobody to measure
+    const job: Job = { path, row: index, form, cap };
+    return fork(fileURLToPath(import.meta.url), [JSON.stringify(job)]);
+  });
+  try {
+    await Promise.all(started.map((child) => new Promise((resolve) => child.once('message', resolve))));
+    const results = started.map((child) => new Promise<Result>((resolve) => child.once('message', resolve)));
+    Atomics.store(segment.i32, segment.itemLine(GATE), 1);
+    const all = (await Promise.all(results)).sort((a, b) => a.ns - b.ns);
+    const refused = all.reduce((sum, result) => sum + result.refused, 0) / all.length;
+    return { ns: all[all.length >> 1]!.ns, refused };
+  } finally {
+    for (const child of started) child.kill();
+    segment.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function main(): Promise<void> {
+  console.log('form  rows  processes   cap   ns/take+give   refused');
+  for (const cap of [1_000_000, 2]) {
+    for (const rows of [1, 8, 64]) {
+      for (const processes of [1, 2, 4]) {
+        if (processes > rows) continue;
+        for (const form of ['rows', 'word'] as const) {
+          const { ns, refused } = await measure(form, rows, processes, cap);
+          console.log(
+            [
+              form.padEnd(5),
+              String(rows).padStart(4),
+              String(processes).padStart(10),
+              (cap > 2 ? 'far' : String(cap)).padStart(5),
+              ns.toFixed(1).padStart(14),
+              `${(refused * 100).toFixed(1)} %`.padStart(9),
+            ].join(' '),
+          );
+        }
+      }
+    }
+  }
+}
+
+const job = process.argv[2];
+if (job === undefined) await main();
+else process.send!(work(JSON.parse(job)));

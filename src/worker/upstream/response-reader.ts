@@ -1,0 +1,382 @@
+// Reads HTTP/1.1 answers from the bytes of one upstream connection: a strict parser that refuses what two readers could
+// read in two ways (RFC 9112 sections 4 to 7) instead of repairing it. Fed by Http1Client with whatever one read
+// brought; a whole small answer is read in one call without copying or keeping anything.
+
+/** What the reader found, in this order: head, data*, end. Interim (1xx) answers are not shown. */
+export interface ResponseSink {
+  /** @param fields flat [name, value…] as received, OWS trimmed */
+  responseHead(status: number, fields: string[], statusText: string): void;
+  /** @param chunk a view of the bytes given to `read`: valid until that call returns unless `keepBuffer` is called */
+  responseData(chunk: Buffer): void;
+  /** @param reusable the connection may carry another request */
+  responseEnd(reusable: boolean): void;
+}
+
+/** The peer does not speak HTTP/1.1, or could be read in two ways. `code` is stable. */
+export class ResponseSyntaxError extends Error {
+  override readonly name = 'ResponseSyntaxError';
+  readonly code = 'WEIR_BAD_RESPONSE';
+}
+
+const MAX_HEAD_BYTES = 65_536;
+const MAX_FIELDS = 500;
+const MAX_INTERIM = 32;
+const MAX_CHUNK_LINE_BYTES = 4096;
+
+const HEAD = 0;
+const LENGTH_BODY = 1;
+const CLOSE_BODY = 2;
+const CHUNK_SIZE = 3;
+const CHUNK_DATA = 4;
+const CHUNK_CRLF = 5;
+const TRAILER = 6;
+const IDLE = 7;
+type State =
+  | typeof HEAD
+  | typeof LENGTH_BODY
+  | typeof CLOSE_BODY
+  | typeof CHUNK_SIZE
+  | typeof CHUNK_DATA
+  | typeof CHUNK_CRLF
+  | typeof TRAILER
+  | typeof IDLE;
+
+const NOTHING = Buffer.alloc(0);
+const CR = 13;
+const LF = 10;
+
+/** RFC 9110 section 5.6.2: 1 where the code may stand in a field name. */
+const TOKEN = new Uint8Array(256);
+for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+  TOKEN[char.charCodeAt(0)] = 1;
+
+export class ResponseReader {
+  readonly #sink: ResponseSink;
+  #state: State = IDLE;
+  /** bytes of a head, chunk line or trailer that the last reads left unfinished; grows by doubling */
+  #rest: Buffer = NOTHING;
+  #restLength = 0;
+  /** of an unfinished head: so many bytes have no end in them. A peer that drips must not cost a search of all of it */
+  #searched = 0;
+  #headless = false;
+  #interim = 0;
+  #remaining = 0;
+  #reusable = false;
+  #trailerBytes = 0;
+  /** seconds that the last answer's `Keep-Alive: timeout=` gave the connection; -1: it said nothing */
+  keepAliveSeconds = -1;
+
+  constructor(sink: ResponseSink) {
+    this.#sink = sink;
+  }
+
+  /** A request was written: the next bytes are its answer. @param bodiless it was HEAD */
+  expect(bodiless: boolean): void {
+    this.#state = HEAD;
+    this.#headless = bodiless;
+    this.#interim = 0;
+    this.#restLength = 0;
+    this.#searched = 0;
+  }
+
+  /** No answer is under way. Bytes that arrive now were not asked for. */
+  get idle(): boolean {
+    return this.#state === IDLE;
+  }
+
+  /**
+   * One read's worth of bytes. Calls the sink synchronously.
+   * @throws ResponseSyntaxError; the connection must then be destroyed
+   */
+  read(bytes: Buffer): void {
+    const buffer = this.#restLength === 0 ? bytes : this.#append(bytes);
+    let at = 0;
+    while (at < buffer.length) {
+      const next = this.#step(buffer, at);
+      if (next < 0) return this.#keep(buffer, at);
+      at = next;
+    }
+    this.#restLength = 0;
+  }
+
+  /** The peer closed its side. @returns true when that was the proper end of an answer */
+  ended(): boolean {
+    if (this.#state !== CLOSE_BODY) return this.#state === IDLE;
+    this.#state = IDLE;
+    this.#sink.responseEnd(false);
+    return true;
+  }
+
+  /** @returns where to go on, or -1 when the element is not whole yet */
+  #step(buffer: Buffer, at: number): number {
+    switch (this.#state) {
+      case HEAD:
+        return this.#head(buffer, at);
+      case LENGTH_BODY:
+        return this.#lengthBody(buffer, at);
+      case CLOSE_BODY:
+        this.#sink.responseData(at === 0 ? buffer : buffer.subarray(at));
+        return buffer.length;
+      case CHUNK_SIZE:
+        return this.#chunkSize(buffer, at);
+      case CHUNK_DATA:
+        return this.#chunkData(buffer, at);
+      case CHUNK_CRLF:
+        return this.#chunkEnd(buffer, at);
+      case TRAILER:
+        return this.#trailer(buffer, at);
+      case IDLE:
+        throw new ResponseSyntaxError('bytes that no request asked for');
+    }
+  }
+
+  #keep(buffer: Buffer, at: number): void {
+    const limit = this.#state === HEAD ? MAX_HEAD_BYTES : MAX_CHUNK_LINE_BYTES;
+    if (buffer.length - at > limit) throw new ResponseSyntaxError('an element of the answer is longer than allowed');
+    if (at === 0 && this.#restLength > 0) {
+      this.#restLength = buffer.length;
+      return;
+    }
+    // a copy, and a new one: the read buffer is used again, and a consumer may hold parts of the last copy
+    this.#rest = Buffer.from(buffer.subarray(at));
+    this.#restLength = this.#rest.length;
+  }
+
+  #append(bytes: Buffer): Buffer {
+    const length = this.#restLength + bytes.length;
+    if (length > this.#rest.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#rest.length * 2));
+      this.#rest.copy(larger, 0, 0, this.#restLength);
+      this.#rest = larger;
+    }
+    bytes.copy(this.#rest, this.#restLength);
+    return this.#rest.subarray(0, length);
+  }
+
+  // ── head ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #head(buffer: Buffer, at: number): number {
+    const end = buffer.indexOf('\r\n\r\n', at + Math.max(0, this.#searched - 3), 'latin1');
+    if (end < 0) {
+      this.#searched = buffer.length - at;
+      return -1;
+    }
+    this.#searched = 0;
+    if (end - at > MAX_HEAD_BYTES) throw new ResponseSyntaxError('head longer than allowed');
+    const head = buffer.toString('latin1', at, end);
+    const lineEnd = head.indexOf('\r\n');
+    const statusLine = lineEnd < 0 ? head : head.slice(0, lineEnd);
+    const status = readStatus(statusLine);
+    const fields: string[] = [];
+    if (lineEnd >= 0) readFields(head, lineEnd + 2, fields);
+    const after = end + 4;
+    if (status < 200) {
+      if (status === 101) throw new ResponseSyntaxError('101 without an upgrade');
+      this.#interim += 1;
+      if (this.#interim > MAX_INTERIM) throw new ResponseSyntaxError('too many interim answers');
+      return after;
+    }
+    this.#frame(status, statusLine.charCodeAt(7) === 49, fields);
+    this.#sink.responseHead(status, fields, statusLine.length > 13 ? statusLine.slice(13) : '');
+    if (this.#state === LENGTH_BODY && this.#remaining === 0) return this.#finish(buffer, after);
+    return after;
+  }
+
+  /** RFC 9112 section 6.3, strict where it allows choices. */
+  #frame(status: number, http11: boolean, fields: readonly string[]): void {
+    let length = -1;
+    let chunked = false;
+    let close = !http11;
+    this.keepAliveSeconds = -1;
+    for (let at = 0; at < fields.length; at += 2) {
+      const name = fields[at]!;
+      const size = name.length;
+      if (size !== 14 && size !== 17 && size !== 10) continue;
+      const value = fields[at + 1]!;
+      const lower = name.toLowerCase();
+      if (lower === 'content-length') {
+        const announced = readLength(value);
+        if (length >= 0 && length !== announced) throw new ResponseSyntaxError('two values of Content-Length');
+        length = announced;
+      } else if (lower === 'transfer-encoding') {
+        if (chunked || value.toLowerCase() !== 'chunked') throw new ResponseSyntaxError('unknown Transfer-Encoding');
+        chunked = true;
+      } else if (lower === 'connection') {
+        const options = value.toLowerCase();
+        if (options.includes('close')) close = true;
+        else if (options.includes('keep-alive') && !http11) close = false;
+      } else if (lower === 'keep-alive') {
+        const announced = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(value);
+        if (announced !== null) this.keepAliveSeconds = Number(announced[1]);
+      }
+    }
+    if (chunked && (length >= 0 || !http11)) throw new ResponseSyntaxError('two framings in one answer');
+    this.#reusable = !close;
+    if (this.#headless || status === 204 || status === 304) {
+      this.#state = LENGTH_BODY;
+      this.#remaining = 0;
+    } else if (chunked) {
+      this.#state = CHUNK_SIZE;
+      this.#trailerBytes = 0;
+    } else if (length >= 0) {
+      this.#state = LENGTH_BODY;
+      this.#remaining = length;
+    } else {
+      this.#state = CLOSE_BODY;
+    }
+  }
+
+  // ── bodies ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #lengthBody(buffer: Buffer, at: number): number {
+    const end = Math.min(buffer.length, at + this.#remaining);
+    this.#remaining -= end - at;
+    this.#sink.responseData(buffer.subarray(at, end));
+    return this.#remaining === 0 ? this.#finish(buffer, end) : end;
+  }
+
+  #chunkSize(buffer: Buffer, at: number): number {
+    const lineEnd = findCrLf(buffer, at);
+    if (lineEnd < 0) return -1;
+    let size = 0;
+    let digits = 0;
+    let cursor = at;
+    for (; cursor < lineEnd; cursor++) {
+      const digit = hexDigit(buffer[cursor]!);
+      if (digit < 0) break;
+      size = size * 16 + digit;
+      digits += 1;
+    }
+    // 12 digits are 256 TiB: beyond any body, within what a number holds exactly
+    if (digits === 0 || digits > 12) throw new ResponseSyntaxError('bad chunk size');
+    if (cursor < lineEnd && buffer[cursor] !== 59) throw new ResponseSyntaxError('bad chunk size');
+    for (; cursor < lineEnd; cursor++)
+      if (buffer[cursor]! < 32 && buffer[cursor] !== 9) throw new ResponseSyntaxError('bad chunk extension');
+    this.#remaining = size;
+    this.#state = size === 0 ? TRAILER : CHUNK_DATA;
+    return lineEnd + 2;
+  }
+
+  #chunkData(buffer: Buffer, at: number): number {
+    const end = Math.min(buffer.length, at + this.#remaining);
+    this.#remaining -= end - at;
+    if (this.#remaining === 0) this.#state = CHUNK_CRLF;
+    this.#sink.responseData(buffer.subarray(at, end));
+    return end;
+  }
+
+  #chunkEnd(buffer: Buffer, at: number): number {
+    if (buffer[at] !== CR) throw new ResponseSyntaxError('chunk longer than its size');
+    if (at + 1 >= buffer.length) return -1;
+    if (buffer[at + 1] !== LF) throw new ResponseSyntaxError('chunk longer than its size');
+    this.#state = CHUNK_SIZE;
+    return at + 2;
+  }
+
+  /** Trailers are read for their syntax and dropped: merged into the head they could change its meaning. */
+  #trailer(buffer: Buffer, at: number): number {
+    const lineEnd = findCrLf(buffer, at);
+    if (lineEnd < 0) return -1;
+    if (lineEnd === at) return this.#finish(buffer, at + 2);
+    this.#trailerBytes += lineEnd - at;
+    if (this.#trailerBytes > MAX_HEAD_BYTES) throw new ResponseSyntaxError('trailers longer than allowed');
+    readFields(buffer.toString('latin1', at, lineEnd), 0, []);
+    return lineEnd + 2;
+  }
+
+  /**
+   * Bytes after the end of an answer were not asked for: they would be taken for the next request's answer, so they are
+   * thrown away together with the connection (RFC 9112 section 9.2).
+   */
+  #finish(buffer: Buffer, end: number): number {
+    this.#state = IDLE;
+    this.#sink.responseEnd(this.#reusable && end === buffer.length);
+    return buffer.length;
+  }
+}
+
+/** `HTTP/1.1 200 OK` → 200. The reason phrase may be missing, and its blank too. */
+function readStatus(line: string): number {
+  if (!line.startsWith('HTTP/1.')) throw new ResponseSyntaxError('not an HTTP/1.x status line');
+  const minor = line.charCodeAt(7);
+  const hundreds = line.charCodeAt(9) - 48;
+  const tens = line.charCodeAt(10) - 48;
+  const units = line.charCodeAt(11) - 48;
+  const wellFormed =
+    (minor === 48 || minor === 49) &&
+    line.charCodeAt(8) === 32 &&
+    isDigit(hundreds) &&
+    isDigit(tens) &&
+    isDigit(units) &&
+    (line.length === 12 || line.charCodeAt(12) === 32);
+  const status = hundreds * 100 + tens * 10 + units;
+  if (!wellFormed || status < 100) throw new ResponseSyntaxError('bad status line');
+  for (let at = 13; at < line.length; at++)
+    if (isForbidden(line.charCodeAt(at))) throw new ResponseSyntaxError('bad reason phrase');
+  return status;
+}
+
+/** Field lines from `from` to the end of `head`, which has no final CRLF. Obs-fold, blanks before the colon, bare CR or LF: refused. */
+function readFields(head: string, from: number, fields: string[]): void {
+  let at = from;
+  while (at < head.length) {
+    const nameStart = at;
+    while (TOKEN[head.charCodeAt(at)] === 1) at += 1;
+    if (at === nameStart || head.charCodeAt(at) !== 58) throw new ResponseSyntaxError('bad field name');
+    const name = head.slice(nameStart, at);
+    at += 1;
+    while (isBlank(head.charCodeAt(at))) at += 1;
+    const valueStart = at;
+    let valueEnd = at;
+    for (; at < head.length; at++) {
+      const code = head.charCodeAt(at);
+      if (code === CR) break;
+      if (isForbidden(code)) throw new ResponseSyntaxError('control character in a field');
+      if (!isBlank(code)) valueEnd = at + 1;
+    }
+    fields.push(name, head.slice(valueStart, valueEnd));
+    if (fields.length > MAX_FIELDS * 2) throw new ResponseSyntaxError('too many fields');
+    if (at < head.length) {
+      if (head.charCodeAt(at + 1) !== LF) throw new ResponseSyntaxError('bare CR in a field');
+      at += 2;
+    }
+  }
+}
+
+function readLength(value: string): number {
+  let length = 0;
+  for (let at = 0; at < value.length; at++) {
+    const digit = value.charCodeAt(at) - 48;
+    if (!isDigit(digit)) throw new ResponseSyntaxError('bad Content-Length');
+    length = length * 10 + digit;
+  }
+  if (value.length === 0 || !Number.isSafeInteger(length)) throw new ResponseSyntaxError('bad Content-Length');
+  return length;
+}
+
+/** Index of the CR of the next CRLF; a bare LF before it is refused, a bare CR is found out by what follows. */
+function findCrLf(buffer: Buffer, from: number): number {
+  const lf = buffer.indexOf(LF, from);
+  if (lf < 0) return -1;
+  if (lf === from || buffer[lf - 1] !== CR) throw new ResponseSyntaxError('bare LF');
+  return lf - 1;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+function isDigit(value: number): boolean {
+  return value >= 0 && value <= 9;
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+/** Controls but HTAB; latin1 above 127 is obs-text and passes. */
+function isForbidden(code: number): boolean {
+  return (code < 32 && code !== 9) || code === 127;
+}
