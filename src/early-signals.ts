@@ -10,11 +10,11 @@ import cluster from 'node:cluster';
 export type Intent = 'reload' | 'recycle' | 'shutdown';
 
 const INTENTS: readonly [NodeJS.Signals, Intent][] = [
+  ['SIGTERM', 'shutdown'],
+  ['SIGINT', 'shutdown'],
   ['SIGUSR1', 'reload'],
   ['SIGHUP', 'reload'],
   ['SIGUSR2', 'recycle'],
-  ['SIGTERM', 'shutdown'],
-  ['SIGINT', 'shutdown'],
 ];
 
 const early: [Intent, NodeJS.Signals][] = [];

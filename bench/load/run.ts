@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,11 +15,14 @@ import type { ProcessTree } from './processes.ts';
 import { section, verdicts } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
 
+/** What --only knows; `go` stands for both. */
+const CONTENDERS = ['weir', 'nginx', 'haproxy', 'go', 'go-stock', 'go-tuned'];
+
 const USAGE = `usage: node bench/load/run.ts [options]
   --seconds N        of load per contender and round (3)
   --rounds N         (3)
   --connections N    (64)
-  --only A,B         of weir, nginx, haproxy, go (all that are installed)
+  --only A,B         of ${CONTENDERS.join(', ')} (all that are installed)
   --scenario A,B     of ${SCENARIOS.map(({ name }) => name).join(', ')} (all)
   --gate             exit 1 when a target is missed, too
 Exit: 0; 1 after a socket error, an answer of 400 or above, or a contender that did not start; 2 usage.`;
@@ -46,6 +49,9 @@ function readOptions(args: string[]) {
     if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} takes a whole number from 1`);
     return value;
   };
+  const only = values.only?.split(',') ?? null;
+  const stranger = only?.find((name) => !CONTENDERS.includes(name));
+  if (stranger !== undefined) throw new UsageError(`there is no contender "${stranger}"`);
   const names = values.scenario?.split(',');
   const unknown = names?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined) throw new UsageError(`there is no scenario "${unknown}"`);
@@ -55,7 +61,7 @@ function readOptions(args: string[]) {
     seconds: number('seconds'),
     rounds: number('rounds'),
     connections: number('connections'),
-    only: values.only?.split(',') ?? null,
+    only,
     scenarios: SCENARIOS.filter(({ name }) => names?.includes(name) ?? true),
   };
 }
@@ -68,6 +74,8 @@ function machine(): Record<string, string> {
     cpu: `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores`,
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GB`,
     kernel: release(),
+    // much above 0 and others were at work: no figure of this run can be believed
+    'load average before': (loadavg()[0] ?? 0).toFixed(2),
     node: process.version,
     wrk: (wrk.stdout || wrk.stderr || 'not installed').split('\n')[0]?.split(' Copyright')[0] ?? '',
   };
@@ -87,6 +95,8 @@ function requirePrograms(): void {
 }
 
 async function main(): Promise<number> {
+  // where Debian has nginx and haproxy; not on the PATH of every user
+  process.env['PATH'] += ':/usr/sbin:/sbin';
   const options = readOptions(process.argv.slice(2));
   if (options.help) {
     console.log(USAGE);

@@ -17,6 +17,7 @@ interface Job {
   row: number;
   form: Form;
   cap: number;
+  parent: number;
 }
 
 interface Result {
@@ -61,13 +62,13 @@ class WordLedger {
 }
 
 /** Both forms run in processes of their own: a call site that saw both classes would be slower for each. */
-function work({ path, row, form, cap }: Job): Result {
+function work({ path, row, form, cap, parent }: Job): Result {
   const segment = Segment.attach(path);
   const ledger = form === 'rows' ? segment.ledger(row) : new WordLedger(segment, row);
   const gate = segment.itemLine(GATE);
   spin(ledger, cap, 200_000);
   process.send!('ready');
-  while (Atomics.load(segment.i32, gate) === 0);
+  while (Atomics.load(segment.i32, gate) === 0) if (process.ppid !== parent) process.exit(1);
   let refused = 0;
   let rounds = 0;
   const from = performance.now();
@@ -94,8 +95,7 @@ async function measure(form: Form, rows: number, processes: number, cap: number)
   const segment = Segment.create(path, { ...shapeFor(1, 1, 1), rows });
   segment.ledger(rows - 1); // all rows are in use
   const started = Array.from({ length: processes }, (_, index) => {
-    // with fewer rows than processes there is nobody to measure
-    const job: Job = { path, row: index, form, cap };
+    const job: Job = { path, row: index, form, cap, parent: process.pid };
     return fork(fileURLToPath(import.meta.url), [JSON.stringify(job)]);
   });
   try {

@@ -58,7 +58,7 @@ export const METRICS = {
   worker_deaths_total: { type: 'counter', help: 'Workers that ended without being asked to.', labels: [] },
   series_overflow_total: {
     type: 'counter',
-    help: 'Counts that went to the overflow series because the segment has no room for another label set.',
+    help: 'Label sets that found no room in the segment: what they count goes to the overflow series.',
     labels: [],
   },
   build_info: { type: 'gauge', help: 'Always 1; the labels say what is running.', labels: ['version', 'node'] },

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { shapeFor } from '../../src/shared/memory/layout.ts';
+import type { Segment } from '../../src/shared/memory/segment.ts';
 import { within } from '../helpers/deadline.ts';
 
 /** A segment for four workers, with room for the series of some 150 lives of memory-mortal. */
@@ -33,10 +34,12 @@ export function scratch(t: TestContext): string {
   return join(directory, 'segment');
 }
 
-/** Starts `children/<name>.ts` with arguments that it reads with `JSON.parse(process.argv[2])`. */
+/** Starts `children/<name>.ts` with arguments that it reads with `JSON.parse(process.argv[2])`; `parent` is added. */
 export function start(t: TestContext, name: string, args: Record<string, unknown>): Child {
   const script = fileURLToPath(new URL(`./children/${name}.ts`, import.meta.url));
-  const child = fork(script, [JSON.stringify(args)], { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const child = fork(script, [JSON.stringify({ ...args, parent: process.pid })], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
   const messages: unknown[] = [];
   const waiting: ((message: never) => void)[] = [];
   child.on('message', (message) => {
@@ -66,6 +69,12 @@ export function start(t: TestContext, name: string, args: Record<string, unknown
     },
     kill,
   };
+}
+
+/** In a child: spins until the test opens the gate, so that all start at once. Ends the process when the test is gone. */
+export function awaitGate(segment: Segment, parent: number): void {
+  const gate = segment.itemLine(GATE_ITEM);
+  while (Atomics.load(segment.i32, gate) === 0) if (process.ppid !== parent) process.exit(1);
 }
 
 /** A small seeded generator (mulberry32): the same seed, the same story. */

@@ -2,7 +2,7 @@
 // own, on ports that the kernel chose. Called by every story that needs real processes.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -64,7 +64,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await gateway.whenReady(options.deadlineMs ?? 15_000);
   } catch (error) {
     child.kill('SIGKILL');
-    if (!options.directory) rmSync(directory, { recursive: true, force: true });
+    if (!options.directory) {
+      killProcessesOf(directory);
+      rmSync(directory, { recursive: true, force: true });
+    }
     throw error;
   }
   return gateway;
@@ -191,7 +194,7 @@ export class Gateway implements AsyncDisposable {
     return readdirSync(this.directory).filter((name) => name !== 'gateway.yaml');
   }
 
-  /** SIGTERM, waits, expects exit code 0, removes the directory. */
+  /** SIGTERM, waits, expects exit code 0, removes the directory. Nothing of it runs afterwards, whatever comes. */
   async stop(): Promise<void> {
     if (!this.exited()) this.child.kill('SIGTERM');
     try {
@@ -213,7 +216,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   #remove(): void {
-    if (!this.exited()) this.child.kill('SIGKILL');
+    killProcessesOf(this.directory);
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -233,6 +236,18 @@ export class Gateway implements AsyncDisposable {
     return within(seen, deadlineMs, () => `no ${what} within ${deadlineMs} ms\n${this.#stdout}${this.#stderr}`).finally(
       () => this.#seen.splice(this.#seen.indexOf(look), 1),
     );
+  }
+}
+
+/** A primary that was killed, or a test that failed, may leave workers: the runtime directory is theirs alone. */
+function killProcessesOf(directory: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      if (environment.includes(`WEIR_RUNTIME_DIR=${directory}`)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // gone meanwhile, or another user's
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // The tree as the tidy tests see it: which files there are, what each says, whom each imports. Imports are read with
 // patterns and not with a parser: the formatter gives them one shape.
 import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -73,7 +74,7 @@ export function readImports(path: string, text: string): Import[] {
 
 /** `@scope/name` or `name` of a bare specifier; null for a relative one or a builtin. */
 export function packageOf(specifier: string): string | null {
-  if (specifier.startsWith('.') || specifier.startsWith('node:') || specifier.endsWith('.ts')) return null;
+  if (specifier.startsWith('.') || isBuiltin(specifier) || specifier.endsWith('.ts')) return null;
   const [first, second] = specifier.split('/');
   return first!.startsWith('@') ? `${first}/${second}` : first!;
 }

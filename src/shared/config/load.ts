@@ -64,12 +64,8 @@ export function loadConfigText(text: string, file: string, env: NodeJS.ProcessEn
 
   const filled = substitute(parsed.value, file, env);
   const findings = [...filled.findings];
-  const blocked = filled.findings.map(({ path }) => formatPath(path));
   const result = parseSchema(filled);
-  if (!result.success) {
-    const told = withoutEchoes(toFindings(result.error.issues, filled.value), blocked);
-    findings.push(...told.map((finding) => withoutValue(finding, filled)));
-  }
+  if (!result.success) findings.push(...schemaFindings(result.error.issues, filled));
   findings.push(...check(viewOf(filled, result.success ? result.data : null)), ...checkAvailability(filled.value));
 
   const faults = findings
@@ -111,19 +107,25 @@ function scalarOf(text: string): number | boolean | null {
   return /^-?(?:\d+|\d+\.\d+)$/.test(text) ? Number(text) : null;
 }
 
-/** A value whose substitution failed is not also told to be of the wrong type. */
-function withoutEchoes(findings: Finding[], blocked: readonly string[]): Finding[] {
-  return blocked.length === 0 ? findings : findings.filter(({ path }) => !blocked.includes(formatPath(path)));
+/** A value whose substitution failed is not also told to be of the wrong type; one that was put in is not told at all. */
+function schemaFindings(issues: readonly z.core.$ZodIssue[], filled: Substituted): Finding[] {
+  const failed = new Set(filled.findings.map(({ path }) => formatPath(path)));
+  const put = new Map(filled.places.map(({ path, text }) => [formatPath(path), text]));
+  return toFindings(issues, filled.value).flatMap((finding) => {
+    const path = formatPath(finding.path);
+    if (failed.has(path)) return [];
+    const text = put.get(path);
+    return [text !== undefined && tells(finding, text) ? { ...finding, ...UNTOLD } : finding];
+  });
 }
 
-/** Words that repeat a part of a substituted value give way to some that do not: it may be a secret. */
-function withoutValue(finding: Finding, filled: Substituted): Finding {
-  const place = filled.places.find(({ path }) => formatPath(path) === formatPath(finding.path));
-  if (place === undefined || typeof finding.message !== 'string') return finding;
-  const said = `${finding.message} ${finding.hint ?? ''}`.toLowerCase();
-  const parts = place.text.toLowerCase().split(/[^a-z0-9]+/);
-  if (!parts.some((part) => part.length > 2 && said.includes(part))) return finding;
-  return { ...finding, message: 'does not take the value that was put in here, which is not shown', hint: null };
+const UNTOLD = { message: 'does not take the value that was put in here, which is not shown', hint: null };
+
+/** Whether the words of a finding repeat a part of the value: it may be a secret. */
+function tells(finding: Finding, value: string): boolean {
+  const said = `${String(finding.message)} ${finding.hint ?? ''}`.toLowerCase();
+  const parts = value.toLowerCase().split(/[^a-z0-9]+/);
+  return parts.some((part) => part.length > 2 && said.includes(part));
 }
 
 /** With faults in some parts, the others are parsed on their own so that they can be checked, too. */

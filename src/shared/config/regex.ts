@@ -19,7 +19,7 @@ export function readPathRegex(source: string): string | Refusal {
   if (!linear.includes('linear time')) return new Refusal(`is not a regular expression (${linear})`);
   return new Refusal(
     'cannot be matched in linear time, so a client could make it burn CPU',
-    'Leave out back references, look-around, inline flags and counted repeats above about 16 (write + instead of {1,64}).',
+    'Leave out back references, look-ahead, inline flags and counted repeats above about 16 (write + instead of {1,64}).',
   );
 }
 

@@ -7,6 +7,8 @@ import type { Route } from './routes.ts';
 import type { Finding } from './source.ts';
 import { didYouMean } from './suggest.ts';
 
+/** Beyond this many faults nobody reads hints, and each compares a name with every upstream. */
+const HINTED_MAX = 200;
 const PATH_OPTIONS = ['path', 'path_prefix', 'path_regex'] as const;
 
 export function checkRoutes(view: View): Finding[] {
@@ -102,7 +104,7 @@ function checkReference(name: unknown, path: Path, view: View, findings: Finding
     severity: 'error',
     path,
     message: hidden ? 'names an upstream that is not defined' : `names the upstream "${name}", which is not defined`,
-    hint: hidden ? null : didYouMean(name, view.upstreams.keys()),
+    hint: hidden || findings.length > HINTED_MAX ? null : didYouMean(name, view.upstreams.keys()),
   });
 }
 

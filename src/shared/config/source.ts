@@ -67,7 +67,8 @@ export class Source {
    */
   #locate(path: Path, atKey: boolean): number {
     let node = this.#tree();
-    let keyStart = node.start;
+    // an empty scalar stands nowhere
+    let keyStart = Math.max(0, node.start);
     for (const [depth, step] of path.entries()) {
       const last = depth === path.length - 1;
       if (typeof step === 'number') {

@@ -64,18 +64,25 @@ function ownFault(source: Source, error: unknown): Fault {
 function otherParserFaults(source: Source): Fault[] {
   const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   const document = parseDocument(source.text, { prettyErrors: false, logLevel: 'silent', uniqueKeys: true });
-  return document.errors
-    .slice(0, SYNTAX_FAULTS_MAX)
-    .map((error) =>
-      source.faultAt(
-        Math.min(error.pos[0], source.text.length),
-        'error',
-        '',
-        WORDS[error.code] ?? sentence(error.message),
-        hintFor(error.message),
-      ),
-    );
+  const faults: Fault[] = [];
+  let astray = false;
+  for (const error of document.errors) {
+    // one misplaced character makes the rest unexpected, token by token: what follows it is noise
+    const token = error.code === 'UNEXPECTED_TOKEN';
+    if (token && astray) continue;
+    astray ||= token;
+    const message = WORDS[error.code] ?? sentence(error.message);
+    const offset = Math.min(error.pos[0], source.text.length);
+    const fault = source.faultAt(offset, 'error', '', message, hintFor(error.message));
+    if (token && fault.excerpt[fault.caret] === '{') fault.hint = FLOW_HINT;
+    if (fault.line !== faults.at(-1)?.line) faults.push(fault);
+    if (faults.length === SYNTAX_FAULTS_MAX) break;
+  }
+  return faults;
 }
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: this is what an operator writes
+const FLOW_HINT = 'Within { } and [ ] a value with braces must be in quotes: "/users/{id}", "${VAR}".';
 
 const WORDS: { [code in Yaml.ErrorCode]?: string } = {
   DUPLICATE_KEY: 'This key is written twice in the same block.',

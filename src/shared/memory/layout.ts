@@ -33,7 +33,7 @@
 //   beat                 one of two independent stamps is old. Nothing is derived from the pair.
 //   raise, tryRaise      the row is one higher than what its dead owner held: the sweep zeroes the row either way.
 //   lower                the same.
-//   first ledger of a row  the mark rowsUsed may be one row too far: a sum then reads a zero more.
+//   a row's first use    the mark rowsUsed may be further than needed: a sum then reads a zero more.
 //   sweep                half the row is zero and the slot is not free yet: it is swept again. Zeroing is idempotent.
 //   intern an item       the identity's state word is stored last: the record still reads free and is used again.
 //                        Killed between state and generation: readers find the item at the next change; an adopting

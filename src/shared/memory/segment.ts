@@ -25,7 +25,8 @@ import { Ledger } from './ledger.ts';
 import type { FileLock, MappedFile } from './mapping.ts';
 import { attachMapping, createMapping, lockBeside } from './mapping.ts';
 import type { SeriesReading } from './series.ts';
-import { SeriesReader, SeriesTable, SeriesWriter } from './series.ts';
+import { SeriesReader, SeriesWriter } from './series.ts';
+import { SeriesTable } from './series-table.ts';
 import { SlotTable } from './slots.ts';
 
 /** Held by the living primary of a configuration. */

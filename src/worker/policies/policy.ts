@@ -19,7 +19,7 @@ export interface PolicyExchange {
   readonly requestId: string;
   /** flat [name, value…] list of what will be forwarded, before Weir adds its own fields */
   readonly requestFields: string[];
-  /** Answers at once. @param fields flat list without framing; Content-Length is added */
+  /** Answers at once. @param fields flat list without framing; @param body latin1: one character a byte */
   reply(status: number, fields: readonly string[], body: string): void;
 }
 

@@ -22,7 +22,8 @@ class FixedAnswer implements RequestStep {
 
   constructor(options: RespondOptions) {
     this.#status = options.status;
-    this.#body = options.body ?? '';
+    // bytes of UTF-8, one character each: what the front writes
+    this.#body = Buffer.from(options.body ?? '', 'utf8').toString('latin1');
     if (this.#body !== '') this.#fields.push('content-type', options.content_type ?? 'text/plain; charset=utf-8');
     if (options.location !== undefined) this.#fields.push('location', options.location);
   }

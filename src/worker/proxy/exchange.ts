@@ -2,10 +2,9 @@
 // order in which it happens. Leaves (fields, target, gate, attempt, problem) are called from here and never call on.
 //
 //   begin ─ readHead ─ match ─ runSteps ─ admit ─ readBody ─ dispatch ─ attemptHead ─ attemptData* ─ attemptEnd
-//             │          │        │         │        │          │↑ retry              (held back by responseDrained)
-//             └──────────┴────────┴── fail / reply ──┴──────────┴── attemptFailed, expired, responseClosed
-//                                            └──────────── responseClosed ─ finish (exactly once)
-import type { IncomingMessage } from 'node:http';
+//             │          │        │         │        │          │↑ retry              (held back until frontDrained)
+//             └──────────┴────────┴── fail / reply ──┴──────────┴── attemptFailed, expired, frontClosed
+//                                            └──────────── frontClosed ─ finish (exactly once)
 import { monotonicMs } from '../../shared/clock.ts';
 import { failure, type Reason } from '../../shared/errors.ts';
 import { ITEM_REQUESTS } from '../../shared/memory/layout.ts';
@@ -21,24 +20,25 @@ import type { WorkerContext } from './context.ts';
 import { Deadline } from './deadlines.ts';
 import { addGatewayFields, RequestFields, ResponseFields, readRequestFields, readResponseFields } from './fields.ts';
 import { clientAddress, forwardedFor, forwardedHost, forwardedProto } from './forwarded.ts';
+import { type Front, type FrontOwner, NO_BODY, UNKNOWN_LENGTH } from './front.ts';
 import { problemBody, problemFields } from './problem.ts';
-import { gatherBody, REPLAYABLE_BYTES, StreamedBody } from './request-body.ts';
+import { GatheredBody, REPLAYABLE_BYTES, StreamedBody } from './request-body.ts';
 import { requestId } from './request-id.ts';
-import { onResponseClose, onResponseDrain, type ProxyResponse } from './response.ts';
 import type { RouteRuntime, Runtime } from './runtime.ts';
-import { continueTrace } from './trace-context.ts';
+import { continueTrace, type TraceContext } from './trace-context.ts';
 
 /** Longer targets are refused with 414; nginx's largest header buffer is 8 KiB. */
 const MAX_TARGET_LENGTH = 16_384;
 /** Answers up to this leave in one write together with their head. */
 const JOINED_BYTES = 16_384;
 
+const SERVER_OPTIONS = ['allow', 'GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS'];
+
 /** Filled anew by every request: the view is copied out before anything can wait. */
 const target = new Target();
 
-export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyExchange {
-  readonly #request: IncomingMessage;
-  readonly #response: ProxyResponse;
+export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Waiter, PolicyExchange {
+  readonly #front: Front;
   readonly #worker: WorkerContext;
   readonly #runtime: Runtime;
   readonly #startedMs: number;
@@ -51,7 +51,6 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
   /** in the queue of its upstream's gate */
   waiting = false;
 
-  #peer = '';
   #peerTrusted = false;
   #host = '';
   #route: RouteRuntime | null = null;
@@ -63,26 +62,26 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
   #attempts = 0;
   #tried: Endpoint[] | null = null;
   #replayed = false;
+  #trace: TraceContext | null = null;
 
   #status = 0;
   #reason: Reason | null = null;
   #answer: ResponseFields | null = null;
   #statusText = '';
   #headSent = false;
-  /** the whole of a small answer, waiting for its end so that head and body are one write */
+  /** the first bytes of the body, waiting for more of this turn: a small answer leaves in one write with its head */
   #held: Buffer | null = null;
   /** an event stream: the deadline counts from the last byte */
   #idleOnly = false;
   #finished = false;
 
-  constructor(request: IncomingMessage, response: ProxyResponse, worker: WorkerContext, runtime: Runtime) {
+  constructor(front: Front, worker: WorkerContext, runtime: Runtime) {
     super();
-    this.#request = request;
-    this.#response = response;
+    this.#front = front;
     this.#worker = worker;
     this.#runtime = runtime;
     this.#startedMs = monotonicMs();
-    this.method = request.method ?? '';
+    this.method = front.method;
   }
 
   get requestFields(): string[] {
@@ -92,8 +91,7 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
   begin(): void {
     this.#worker.ledger.raise(ITEM_REQUESTS);
     this.#runtime.enter();
-    this.#response.exchange = this;
-    this.#response.on('close', onResponseClose);
+    this.#front.setOwner(this);
     const refusal = this.#readHead();
     if (refusal !== null) return this.#fail(refusal);
     const route = this.#match();
@@ -108,16 +106,14 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
   #readHead(): Reason | null {
     const { limits, trusted } = this.#runtime;
     const fields = this.#fields;
-    const refusal = readRequestFields(this.#request.rawHeaders, limits.maxHeaders, fields);
-    // undefined when the client is gone already
-    const peer = this.#request.socket.remoteAddress ?? '';
-    this.#peer = peer;
+    const refusal = readRequestFields(this.#front.rawHeaders, limits.maxHeaders, fields);
+    const { peer } = this.#front;
     this.#peerTrusted = trusted.trusts(peer);
     this.requestId = requestId(fields.requestId, this.#peerTrusted);
     if (refusal !== null) return refusal;
     this.clientIp = clientAddress(peer, fields.forwardedFor, trusted);
 
-    const url = this.#request.url ?? '';
+    const url = this.#front.target;
     if (url.length > MAX_TARGET_LENGTH) return 'url_too_long';
     const fault = readTarget(url, target);
     if (fault !== null) return fault;
@@ -128,15 +124,24 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     // HTTP/1.0 may come without Host: only routes without hosts serve it
     const host = fields.host === null ? '' : readHost(fields.host);
     if (host === null) return 'bad_host';
-    if (target.authority !== null && readHost(target.authority) !== host) return 'bad_host';
     this.#host = host;
+    if (target.authority !== null) {
+      const authority = readHost(target.authority);
+      if (authority === null || (fields.host !== null && authority !== host)) return 'bad_host';
+      this.#host = authority;
+    }
     if (fields.contentLength > limits.maxBodyBytes) return 'body_too_large';
     return null;
   }
 
   #match(): RouteRuntime | null {
     const { router } = this.#runtime;
-    const raw = this.#request.rawHeaders;
+    if (this.path === '*') {
+      // of the server as a whole, not of any route (RFC 9110 section 9.3.7)
+      this.reply(204, SERVER_OPTIONS, '');
+      return null;
+    }
+    const raw = this.#front.rawHeaders;
     const encodedSlash = target.encodedSlash;
     const route = router.match(this.method, this.#host, this.path, this.search, raw);
     if (route !== null) {
@@ -200,16 +205,18 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     this.#slotHeld = true;
     const fields = this.#fields;
     if (!fields.hasBody) return this.#dispatch();
-    if (fields.expectsContinue) this.#response.writeContinue();
+    if (fields.expectsContinue) this.#front.sendContinue();
     if (fields.chunked || fields.contentLength > REPLAYABLE_BYTES) return this.#dispatch();
     this.#readingBody = true;
-    gatherBody(this.#request, fields.contentLength, (body) => {
-      if (this.#over) return;
-      this.#readingBody = false;
-      this.#body = body;
-      this.#dispatch();
-    });
+    this.#front.readBody(new GatheredBody(this.#gathered));
   }
+
+  readonly #gathered = (body: Buffer): void => {
+    if (this.#over) return;
+    this.#readingBody = false;
+    this.#body = body;
+    this.#dispatch();
+  };
 
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -218,7 +225,7 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     const endpoint = upstream.pick(this.#tried);
     if (endpoint === null) return this.#fail('destination_unavailable');
     const streams = this.#body === null && this.#fields.hasBody;
-    const stream = streams ? new StreamedBody(this.#request, this.#runtime.limits.maxBodyBytes) : null;
+    const stream = streams ? new StreamedBody(this.#front, this.#runtime.limits.maxBodyBytes) : null;
     const attempt = new Attempt(this, endpoint, stream);
     this.#attempt = attempt;
     this.#attempts += 1;
@@ -231,14 +238,18 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     const host = this.#upstream!.plan.preserveHost && inboundHost !== '' ? inboundHost : endpoint.plan.authority;
     // a copy: another attempt begins from the client's fields again, with its own Host and span
     const list = fields.forward.slice();
+    this.#trace ??= continueTrace(fields.traceparent);
+    const trace = this.#trace;
     addGatewayFields(
       list,
       host,
-      forwardedFor(this.#peer, fields.forwardedFor, this.#runtime.trusted),
-      forwardedProto('http', fields.forwardedProto, this.#peerTrusted),
+      forwardedFor(this.#front.peer, fields.forwardedFor, this.#runtime.trusted),
+      forwardedProto(this.#front.proto, fields.forwardedProto, this.#peerTrusted),
       forwardedHost(inboundHost, fields.forwardedHost, this.#peerTrusted),
       this.requestId,
-      continueTrace(fields.traceparent).traceparent,
+      trace.traceparent,
+      // it belongs to the trace that was not believed (W3C Trace Context section 3.3)
+      trace.continued ? fields.tracestate : null,
       fields.acceptsTrailers,
     );
     if (this.#body === null && fields.contentLength > 0) list.push('content-length', String(fields.contentLength));
@@ -293,11 +304,8 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     this.#statusText = statusText;
     for (const step of this.#route!.responseSteps) step.response(this, answer.forward);
     if (isEventStream(answer.forward)) this.#becomeEventStream();
-    // RFC 9110 section 8.6: no Content-Length with 204
-    if (status === 204) answer.contentLength = -1;
-    if (answer.contentLength >= 0) answer.forward.push('content-length', String(answer.contentLength));
     // The parser goes on with the body in this same turn if it has it: the head waits for that, and no longer.
-    process.nextTick(flushHead, this);
+    process.nextTick(flushAnswer, this);
   }
 
   #becomeEventStream(): void {
@@ -305,30 +313,27 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     this.#restartDeadline(monotonicMs(), this.#runtime.limits.idleTimeoutMs);
   }
 
-  flushHead(): void {
-    if (!this.#headSent && this.#held === null && !this.#over) {
-      if (this.#sendHead()) this.#response.flushHeaders();
-    }
-  }
-
   attemptData(chunk: Buffer): void {
     if (this.#over) return;
-    if (!this.#headSent) {
-      if (chunk.length === this.#answer!.contentLength && chunk.length <= JOINED_BYTES) {
-        this.#held = chunk;
-        return;
-      }
-      if (!this.#sendHead()) return;
+    if (!this.#headSent && this.#held === null && chunk.length <= JOINED_BYTES) {
+      this.#held = chunk;
+      if (chunk.length !== this.#answer!.contentLength) this.#attempt!.keepChunk();
+      return;
     }
+    if (!this.#headSent) this.#sendHead();
     if (this.#idleOnly) this.#restartDeadline(monotonicMs(), this.#runtime.limits.idleTimeoutMs);
     this.#attempt!.keepChunk();
-    if (!this.#response.write(chunk)) {
-      this.#attempt!.pause();
-      if (this.#response.listenerCount('drain') === 0) this.#response.on('drain', onResponseDrain);
-    }
+    if (!this.#front.write(chunk)) this.#attempt!.pause();
   }
 
-  responseDrained(): void {
+  /** The turn in which the head came is over and the answer is not: what there is goes out now. */
+  flushAnswer(): void {
+    if (this.#over || this.#headSent) return;
+    this.#sendHead();
+    this.#front.flush();
+  }
+
+  frontDrained(): void {
     this.#attempt?.resume();
   }
 
@@ -336,36 +341,41 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     this.#attemptOver();
     this.#releaseSlot();
     if (this.#over) return;
-    if (!this.#headSent && !this.#sendHead()) return;
-    if (this.#held === null) this.#response.end();
-    // as a latin1 string it is joined to the head: one write, one copy
-    else this.#response.end(this.#held.toString('latin1'), 'latin1');
-  }
-
-  #sendHead(): boolean {
-    this.#headSent = true;
-    try {
-      this.#writeHead(this.#status, this.#statusText, this.#answer!.forward);
-      return true;
-    } catch {
-      // a field or reason phrase of the upstream that HTTP cannot carry
-      this.#headSent = false;
-      this.#fail('http_protocol_error');
-      return false;
+    if (this.#headSent) return this.#front.end();
+    const answer = this.#answer!;
+    if (this.#bodiless) {
+      this.#sendHead();
+      return this.#front.end();
     }
+    // all of it came in one turn: head and body are one write, and the length is known whatever the upstream said
+    this.#headSent = true;
+    const body = this.#held === null ? '' : this.#held.toString('latin1');
+    this.#front.sendWhole(this.#status, this.#statusText, answer.forward, body, this.#mustClose);
   }
 
-  #writeHead(status: number, statusText: string, fields: string[]): void {
-    if (this.#mustClose) fields.push('connection', 'close');
-    if (statusText === '') this.#response.writeHead(status, fields);
-    else this.#response.writeHead(status, statusText, fields);
+  /** RFC 9110 sections 6.4.1 and 8.6: these have no body, and Content-Length tells of another answer's. */
+  get #bodiless(): boolean {
+    return this.method === 'HEAD' || this.#status === 204 || this.#status === 304;
   }
 
-  /** The connection cannot be used again: we are leaving, or a body was not read to its end. */
+  #sendHead(): void {
+    this.#headSent = true;
+    const { forward, contentLength } = this.#answer!;
+    let length = contentLength < 0 ? UNKNOWN_LENGTH : contentLength;
+    if (this.#bodiless) {
+      length = NO_BODY;
+      if (contentLength >= 0 && this.#status !== 204) forward.push('content-length', String(contentLength));
+    }
+    this.#front.sendHead(this.#status, this.#statusText, forward, length, this.#mustClose);
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null && !this.#front.write(held)) this.#attempt!.pause();
+  }
+
+  /** The connection cannot be used again: a body was not read to its end, or the failure says so. */
   get #mustClose(): boolean {
-    if (this.#worker.draining) return true;
     if (this.#reason !== null && failure(this.#reason).closes) return true;
-    return this.#fields.hasBody && !this.#request.complete;
+    return this.#fields.hasBody && !this.#front.bodyComplete;
   }
 
   // ── answers of our own, and every other way to end ─────────────────────────────────────────────────────────────
@@ -374,12 +384,10 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
   reply(status: number, fields: readonly string[], body: string): void {
     if (this.#over) return;
     this.#status = status;
-    const own = [...fields, 'x-request-id', this.requestId];
-    if (status !== 204 && status !== 304) own.push('content-length', String(Buffer.byteLength(body)));
-    for (const step of this.#route!.responseSteps) step.response(this, own);
     this.#headSent = true;
-    this.#writeHead(status, '', own);
-    this.#response.end(body);
+    const own = [...fields, 'x-request-id', this.requestId];
+    if (this.#route !== null) for (const step of this.#route.responseSteps) step.response(this, own);
+    this.#front.sendWhole(status, '', own, body, this.#mustClose);
   }
 
   /** Ends the exchange with a failure of the table: as an answer if none has begun, else by cutting the connection. */
@@ -387,16 +395,12 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     if (this.#over) return;
     this.#reason = reason;
     this.#stop();
-    if (this.#headSent) {
-      this.#response.destroy();
-      return;
-    }
+    if (this.#headSent) return this.#front.cut();
     this.#headSent = true;
     this.#held = null;
     this.#status = failure(reason).status;
-    const body = problemBody(reason, this.requestId);
-    this.#writeHead(this.#status, '', problemFields(reason, body.length, this.requestId, retryAfterSeconds, allow));
-    this.#response.end(body, 'latin1');
+    const fields = problemFields(reason, this.requestId, retryAfterSeconds, allow);
+    this.#front.sendWhole(this.#status, '', fields, problemBody(reason, this.requestId), this.#mustClose);
   }
 
   /** The deadline, whatever it was for at that moment. */
@@ -406,9 +410,8 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     else this.#fail('http_response_timeout');
   }
 
-  /** The answer went out whole, or the client is gone. */
-  responseClosed(): void {
-    if (!this.#response.writableFinished && this.#reason === null) {
+  frontClosed(whole: boolean): void {
+    if (!whole && this.#reason === null) {
       this.#reason = 'client_closed';
       if (!this.#headSent) this.#status = failure('client_closed').status;
       this.#stop();
@@ -447,13 +450,12 @@ export class Exchange extends Deadline implements AttemptOwner, Waiter, PolicyEx
     const counters = this.#route?.counters ?? this.#worker.counters.route(NO_ROUTE_LABEL);
     counters.finished(this.method, this.#status, monotonicMs() - this.#startedMs);
     if (this.#reason !== null) counters.failed(this.#reason);
-    this.#response.exchange = null;
     this.#runtime.leave();
   }
 }
 
-function flushHead(exchange: Exchange): void {
-  exchange.flushHead();
+function flushAnswer(exchange: Exchange): void {
+  exchange.flushAnswer();
 }
 
 function isEventStream(fields: readonly string[]): boolean {

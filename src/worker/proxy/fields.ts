@@ -18,7 +18,8 @@ type Treatment =
   | 10 // X-Request-Id
   | 11 // traceparent
   | 12 // TE
-  | 13; // Via: forwarded, and looked at for loops
+  | 13 // Via: forwarded, and looked at for loops
+  | 14; // tracestate
 
 const DROPPED: Treatment = 1;
 
@@ -55,6 +56,7 @@ const TREATMENTS = new Map<string, Treatment>([
   ['traceparent', 11],
   ['te', 12],
   ['via', 13],
+  ['tracestate', 14],
 ]);
 
 /** Fields that a `Connection` option may not take away: identity and credentials would vanish on the client's word. */
@@ -99,6 +101,7 @@ export class RequestFields {
   forwardedHost: string | null = null;
   requestId: string | null = null;
   traceparent: string | null = null;
+  tracestate: string | null = null;
   /** `TE: trailers` was said */
   acceptsTrailers = false;
   /** how many of our own Via entries it carries: it has been here that often */
@@ -176,6 +179,9 @@ export function readRequestFields(raw: readonly string[], maxFields: number, fou
       case 13:
         if (value.includes(VIA_PSEUDONYM)) found.ownVias += countOwn(value);
         forward.push(name, value);
+        break;
+      case 14:
+        found.tracestate = found.tracestate === null ? value : `${found.tracestate},${value}`;
         break;
     }
   }
@@ -302,6 +308,7 @@ export function addGatewayFields(
   forwardedHost: string,
   requestId: string,
   traceparent: string,
+  tracestate: string | null,
   acceptsTrailers: boolean,
 ): void {
   forward.push(
@@ -320,5 +327,6 @@ export function addGatewayFields(
     'via',
     VIA,
   );
+  if (tracestate !== null) forward.push('tracestate', tracestate);
   if (acceptsTrailers) forward.push('te', 'trailers');
 }

@@ -30,27 +30,17 @@ export function problemBody(reason: Reason, requestId: string): string {
 }
 
 /**
- * The fields, flat, Content-Length among them.
+ * The fields, flat, without framing.
  * @param retryAfterSeconds 0 = the table's own value
  * @param allow methods for `Allow`, with 405
  */
 export function problemFields(
   reason: Reason,
-  bodyLength: number,
   requestId: string,
   retryAfterSeconds: number,
   allow: string[] | null,
 ): string[] {
-  const fields = [
-    'content-type',
-    'application/problem+json',
-    'content-length',
-    String(bodyLength),
-    'cache-control',
-    'no-store',
-    'x-request-id',
-    requestId,
-  ];
+  const fields = ['content-type', 'application/problem+json', 'cache-control', 'no-store', 'x-request-id', requestId];
   const proxyStatus = PREBUILT.get(reason)!.proxyStatus;
   if (proxyStatus !== null) fields.push('proxy-status', proxyStatus);
   const wait = retryAfterSeconds > 0 ? retryAfterSeconds : failure(reason).retryAfterSeconds;
@@ -62,8 +52,8 @@ export function problemFields(
 /** A whole answer as bytes, for sockets on which no request was understood. Says `Connection: close`. */
 export function rawProblem(reason: Reason, requestId: string): string {
   const body = problemBody(reason, requestId);
-  const fields = problemFields(reason, body.length, requestId, 0, null);
+  const fields = problemFields(reason, requestId, 0, null);
   let head = `HTTP/1.1 ${failure(reason).status} ${failure(reason).title}\r\n`;
   for (let at = 0; at < fields.length; at += 2) head += `${fields[at]}: ${fields[at + 1]}\r\n`;
-  return `${head}date: ${new Date().toUTCString()}\r\nconnection: close\r\n\r\n${body}`;
+  return `${head}content-length: ${body.length}\r\ndate: ${new Date().toUTCString()}\r\nconnection: close\r\n\r\n${body}`;
 }

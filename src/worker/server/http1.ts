@@ -1,102 +1,135 @@
-// The HTTP/1.1 front: node:http's server with its strict parser, set up so that Weir's own limits are the ones that
-// hold, and every connection counted over the host. Turns requests into exchanges and what never became a request
-// into an answer of the failure table.
-import { createServer, IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+// The HTTP/1.1 front on one address: accepts connections, counts them over the host, keeps their deadlines by one
+// sweep, and turns requests into exchanges.
+import { createServer, type Server, type Socket } from 'node:net';
+import { monotonicMs } from '../../shared/clock.ts';
 import { failure, type Reason } from '../../shared/errors.ts';
 import { ITEM_CONNECTIONS } from '../../shared/memory/layout.ts';
-import type { LimitsPlan } from '../../shared/plan.ts';
+import { NO_ROUTE_LABEL } from '../../shared/metrics.ts';
+import type { ListenerPlan } from '../../shared/plan.ts';
 import type { WorkerContext } from '../proxy/context.ts';
 import { Exchange } from '../proxy/exchange.ts';
+import type { Front } from '../proxy/front.ts';
 import { rawProblem } from '../proxy/problem.ts';
 import { requestId } from '../proxy/request-id.ts';
-import { ProxyResponse } from '../proxy/response.ts';
 import type { Runtime } from '../proxy/runtime.ts';
-
-export type Http1Server = Server<typeof IncomingMessage, typeof ProxyResponse>;
+import { Connection, type ConnectionOwner } from './connection.ts';
 
 /** Gives the runtime that a request arriving now belongs to. */
 export type CurrentRuntime = () => Runtime;
 
-/** How often node:http looks for heads that are too late: a deadline is kept to the second. */
-const TIMEOUT_CHECK_MS = 500;
+const BACKLOG = 4096;
+/** Deadlines of heads and of idle connections are kept to this. */
+const SWEEP_MS = 500;
 
-export function createHttp1Server(worker: WorkerContext, current: CurrentRuntime): Http1Server {
-  const limits = current().limits;
-  const server: Http1Server = createServer(
-    {
-      IncomingMessage,
-      ServerResponse: ProxyResponse,
-      insecureHTTPParser: false,
-      requireHostHeader: true,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      maxHeaderSize: limits.maxHeaderBytes,
-      // a body has the route's deadline
-      requestTimeout: 0,
-      keepAlive: false,
-      noDelay: true,
-    },
-    (request, response) => {
-      // this listener is going away, or the whole worker: the connection ends with this answer
-      if (worker.draining || !server.listening) response.shouldKeepAlive = false;
-      new Exchange(request, response, worker, current()).begin();
-    },
-  );
-  // Node would drop the fields above its own count in silence; Weir counts them and refuses
-  server.maxHeadersCount = 0;
-  applyLimits(server, limits);
+export class Http1Server implements ConnectionOwner {
+  nowMs = monotonicMs();
+  keepAliveSeconds = 0;
+  readonly #worker: WorkerContext;
+  readonly #current: CurrentRuntime;
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+  #sweeper: NodeJS.Timeout | null = null;
+  #leaving = false;
+  #onEmpty: (() => void) | null = null;
 
-  server.on('connection', (socket) => admitConnection(socket, worker, current().limits.maxConnections));
-  // both are exchanges like any other: they answer the expectation themselves
-  server.on('checkContinue', (request, response) => server.emit('request', request, response));
-  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  server.on('connect', (_request, socket) => refuse(socket as Socket, 'method_not_supported'));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as Socket, worker));
-  return server;
-}
-
-/** What a reload may change under a listening server; connections that are open take it with their next request. */
-export function applyLimits(server: Http1Server, limits: LimitsPlan): void {
-  server.headersTimeout = limits.headerTimeoutMs;
-  server.keepAliveTimeout = limits.idleTimeoutMs;
-  (server as unknown as { maxHeaderSize: number }).maxHeaderSize = limits.maxHeaderBytes;
-}
-
-/** `max_connections` is the host's: the one above it is told so and closed. */
-function admitConnection(socket: Socket, worker: WorkerContext, maxConnections: number): void {
-  if (!worker.ledger.tryRaise(ITEM_CONNECTIONS, maxConnections)) {
-    refuse(socket, 'overloaded');
-    return;
+  constructor(worker: WorkerContext, current: CurrentRuntime) {
+    this.#worker = worker;
+    this.#current = current;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.applyLimits();
   }
-  socket.on('close', () => worker.ledger.lower(ITEM_CONNECTIONS));
-}
 
-const CLIENT_ERRORS = new Map<string, Reason>([
-  ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
-  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'body_too_large'],
-  ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
-]);
-
-function onClientError(error: NodeJS.ErrnoException, socket: Socket, worker: WorkerContext): void {
-  // the client is gone, or an answer is on its way already: bytes added to it would be part of its body
-  const answering = (socket as unknown as { _httpMessage?: { headersSent?: boolean } | null })._httpMessage != null;
-  if (error.code === 'ECONNRESET' || !socket.writable || answering) {
-    socket.destroy();
-    return;
+  /**
+   * Binds with SO_REUSEPORT: every worker has its own queue of connections, and the kernel spreads them evenly.
+   * @throws Error naming the address
+   */
+  listen(plan: ListenerPlan): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException): void =>
+        reject(new Error(`cannot listen on ${plan.key}: ${error.code}`));
+      this.#server.once('error', failed);
+      const address = { host: plan.host, port: plan.port, backlog: BACKLOG, exclusive: true, reusePort: true };
+      this.#server.listen(address, () => {
+        this.#server.off('error', failed);
+        this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+        resolve();
+      });
+    });
   }
-  const reason = CLIENT_ERRORS.get(error.code ?? '') ?? 'bad_request';
-  const counters = worker.counters.route('none');
-  counters.finished('OTHER', failure(reason).status, 0);
-  counters.failed(reason);
-  refuse(socket, reason);
-}
 
-function refuse(socket: Socket, reason: Reason): void {
-  socket.on('error', ignore);
-  socket.end(rawProblem(reason, requestId(null, false)), 'latin1');
-  // whatever the client still sends is not read: it must not hold the socket open
-  socket.once('finish', () => socket.destroy());
-}
+  /** Takes what a reload may change; connections that are open take it with their next request. */
+  applyLimits(): void {
+    this.keepAliveSeconds = Math.max(1, Math.floor(this.#current().limits.idleTimeoutMs / 1000) - 1);
+  }
 
-/** The socket is being thrown away; that it also failed tells nobody anything. */
-function ignore(): void {}
+  get leaving(): boolean {
+    return this.#leaving || this.#worker.draining;
+  }
+
+  /**
+   * Stops accepting. Connections end with their next answer, which says so; those that stay idle are closed after
+   * `idleGraceMs`, since a client may be sending a request at this very moment. Resolves when the last one is gone.
+   */
+  leave(idleGraceMs: number): Promise<void> {
+    this.#leaving = true;
+    this.#server.close();
+    const timer = setTimeout(() => this.#closeIdle(), idleGraceMs);
+    return new Promise((resolve) => {
+      this.#onEmpty = () => {
+        clearTimeout(timer);
+        if (this.#sweeper !== null) clearInterval(this.#sweeper);
+        resolve();
+      };
+      if (this.#connections.size === 0) this.#onEmpty();
+    });
+  }
+
+  #closeIdle(): void {
+    for (const connection of this.#connections) if (connection.idle) connection.close();
+  }
+
+  // ── connections ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #accept(socket: Socket): void {
+    const { limits } = this.#current();
+    if (!this.#worker.ledger.tryRaise(ITEM_CONNECTIONS, limits.maxConnections)) {
+      // above the host's limit: told so and closed, without reading anything
+      this.refused('overloaded');
+      socket.on('error', () => {});
+      socket.end(rawProblem('overloaded', requestId(null, false)), 'latin1', () => socket.destroy());
+      return;
+    }
+    this.#connections.add(new Connection(socket, this, limits.maxHeaderBytes, this.nowMs));
+  }
+
+  request(front: Front): void {
+    new Exchange(front, this.#worker, this.#current()).begin();
+  }
+
+  refused(reason: Reason): void {
+    const counters = this.#worker.counters.route(NO_ROUTE_LABEL);
+    counters.finished('OTHER', failure(reason).status, 0);
+    counters.failed(reason);
+  }
+
+  closed(connection: Connection): void {
+    this.#worker.ledger.lower(ITEM_CONNECTIONS);
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #sweep(): void {
+    this.nowMs = monotonicMs();
+    const { headerTimeoutMs, idleTimeoutMs } = this.#current().limits;
+    for (const connection of this.#connections) {
+      const { headSinceMs } = connection;
+      if (headSinceMs > 0) {
+        if (this.nowMs - headSinceMs > headerTimeoutMs) connection.timeOut();
+      } else if (connection.idle) {
+        // one that never sent a request has the time of a head, not that of a keep-alive
+        const allowedMs = connection.served === 0 ? headerTimeoutMs : idleTimeoutMs;
+        if (this.nowMs - connection.idleSinceMs > allowedMs) connection.close();
+      }
+    }
+  }
+}

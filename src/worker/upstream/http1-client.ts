@@ -9,6 +9,7 @@ import { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { monotonicMs } from '../../shared/clock.ts';
+import { BodyWriter } from './body-writer.ts';
 import { ResponseReader, type ResponseSink } from './response-reader.ts';
 
 /** What a request must bring; a subset of undici's DispatchOptions. Checked by the exchange, not again here. */
@@ -78,11 +79,6 @@ class ConnectTimeoutError extends Error {
 class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError';
   readonly code = 'WEIR_CLIENT_GONE';
-}
-
-class BodyLengthError extends Error {
-  override readonly name = 'BodyLengthError';
-  readonly code = 'WEIR_BODY_LENGTH';
 }
 
 export class Http1Client extends EventEmitter implements ResponseSink, Http1Controller {
@@ -389,57 +385,4 @@ function lengthOf(request: Http1Request): number {
   for (let at = headers.length - 2; at >= 0; at -= 2)
     if (headers[at] === 'content-length') return Number(headers[at + 1]);
   return -1;
-}
-
-/** Sends a streamed body at the pace of both sides. */
-class BodyWriter {
-  readonly #socket: Socket;
-  readonly #chunked: boolean;
-  #remaining: number;
-  #done = false;
-
-  constructor(socket: Socket, body: Readable, length: number, sent: () => void, failed: (error: Error) => void) {
-    this.#socket = socket;
-    this.#chunked = length < 0;
-    this.#remaining = length;
-    const onDrain = (): void => {
-      body.resume();
-    };
-    socket.on('drain', onDrain);
-    const finish = (error: Error | null): void => {
-      if (this.#done) return;
-      this.#done = true;
-      socket.off('drain', onDrain);
-      if (error === null) sent();
-      else failed(error);
-    };
-    body.on('data', (chunk: Buffer) => {
-      if (this.#done) return;
-      if (!this.#chunked && chunk.length > this.#remaining) finish(new BodyLengthError('more body than announced'));
-      else if (!this.#write(chunk)) body.pause();
-    });
-    body.on('end', () => {
-      if (this.#done) return;
-      if (this.#chunked) socket.write('0\r\n\r\n', 'latin1');
-      finish(!this.#chunked && this.#remaining > 0 ? new BodyLengthError('less body than announced') : null);
-    });
-    body.on('error', finish);
-    body.on('close', () => {
-      this.#done = true;
-      socket.off('drain', onDrain);
-    });
-  }
-
-  #write(chunk: Buffer): boolean {
-    if (!this.#chunked) {
-      this.#remaining -= chunk.length;
-      return this.#socket.write(chunk);
-    }
-    this.#socket.cork();
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    this.#socket.write(chunk);
-    const more = this.#socket.write('\r\n', 'latin1');
-    this.#socket.uncork();
-    return more;
-  }
 }

@@ -1,12 +1,14 @@
 // Adds the same series as its siblings, each in another order, and counts each once.
 import { Segment } from '../../../src/shared/memory/segment.ts';
-import { GATE_ITEM, randomFrom } from '../memory-children.ts';
+import { awaitGate, randomFrom } from '../memory-children.ts';
 
-const { path, row, series, seed } = JSON.parse(process.argv[2]!) as Record<'row' | 'series' | 'seed', number> & {
+const { path, row, series, seed, parent } = JSON.parse(process.argv[2]!) as Record<
+  'row' | 'series' | 'seed' | 'parent',
+  number
+> & {
   path: string;
 };
 const segment = Segment.attach(path);
-const gate = segment.itemLine(GATE_ITEM);
 const writer = segment.series(row);
 const random = randomFrom(seed);
 // pairs swapped here and there: the processes meet at the same series again and again, never for long in step
@@ -15,7 +17,7 @@ for (let i = 1; i < series; i += 1) {
   if (random(3) === 0) [order[i - 1], order[i]] = [order[i]!, order[i - 1]!];
 }
 process.send!('ready');
-while (Atomics.load(segment.i32, gate) === 0);
+awaitGate(segment, parent);
 for (const n of order) {
   segment.f64[writer.counter('http_requests_total', [`route-${n}`, 'GET', '200'])]! += 1;
   segment.f64[writer.histogram('http_request_duration_seconds', [`route-${n}`])]! += 1;

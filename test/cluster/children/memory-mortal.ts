@@ -12,9 +12,10 @@ interface Arguments {
   items: number[];
   cap: number;
   seed: number;
+  parent: number;
 }
 
-const { path, row, items, cap, seed } = JSON.parse(process.argv[2]!) as Arguments;
+const { path, row, items, cap, seed, parent } = JSON.parse(process.argv[2]!) as Arguments;
 const segment = Segment.attach(path);
 segment.slots.claim(row, process.pid, processStartTicks(process.pid), 'worker');
 segment.slots.setState(row, 'ready');
@@ -25,10 +26,11 @@ const ledger = segment.ledger(row);
 const writer = segment.series(row);
 const random = randomFrom(seed);
 process.send!('ready');
-for (;;) {
+// until it is killed, or the test is gone
+while (process.ppid === parent) {
   if (Atomics.load(i32, gate) === 0) {
     process.send!(items.map((item) => ledger.own(item)));
-    while (Atomics.load(i32, gate) === 0) await turn();
+    while (Atomics.load(i32, gate) === 0 && process.ppid === parent) await turn();
   }
   for (let i = 0; i < 200; i += 1) {
     const item = items[random(items.length)]!;
@@ -40,3 +42,4 @@ for (;;) {
     Atomics.add(i32, progress, 1);
   }
 }
+process.exit(1);

@@ -13,3 +13,4 @@ setInterval(() => {
 }, 5);
 process.on('disconnect', () => {}); // its primary may go
 process.send!('ready');
+setTimeout(() => process.exit(1), 60_000); // the test kills it long before

@@ -1,6 +1,6 @@
 // Takes and gives back slots under a cap without pause, and keeps count in a shared word of how many are held by all.
 import { Segment } from '../../../src/shared/memory/segment.ts';
-import { GATE_ITEM, INSIDE_ITEM, randomFrom } from '../memory-children.ts';
+import { awaitGate, INSIDE_ITEM, randomFrom } from '../memory-children.ts';
 
 interface Arguments {
   path: string;
@@ -9,12 +9,12 @@ interface Arguments {
   item: number;
   cap: number;
   seed: number;
+  parent: number;
 }
 
-const { path, row, times, item, cap, seed } = JSON.parse(process.argv[2]!) as Arguments;
+const { path, row, times, item, cap, seed, parent } = JSON.parse(process.argv[2]!) as Arguments;
 const segment = Segment.attach(path);
 const { i32 } = segment;
-const gate = segment.itemLine(GATE_ITEM);
 const inside = segment.itemLine(INSIDE_ITEM);
 const ledger = segment.ledger(row);
 const random = randomFrom(seed);
@@ -22,7 +22,7 @@ let held = 0;
 let most = 0;
 let granted = 0;
 process.send!('ready');
-while (Atomics.load(i32, gate) === 0);
+awaitGate(segment, parent);
 for (let i = 0; i < times; i += 1) {
   if (held > 0 && random(2) === 0) {
     Atomics.sub(i32, inside, 1); // before the slot is given back: the word never counts one that is free already

@@ -41,6 +41,16 @@ test('slots held above a lowered cap run out by themselves', () => {
   assert.equal(ledger.own(3), 4);
 });
 
+test('a row that joins later is counted from its first raise, also by those who were there before', () => {
+  const segment = Segment.inProcess(SHAPE);
+  const early = segment.ledger(1);
+  for (let i = 0; i < 4; i += 1) assert.equal(early.tryRaise(5, 5), true);
+  const late = segment.ledger(6);
+  assert.equal(late.tryRaise(5, 5), true);
+  assert.equal(early.sum(5), 5);
+  assert.equal(early.tryRaise(5, 5), false);
+});
+
 test('giving back twice is noticed', () => {
   const ledger = Segment.inProcess(SHAPE).ledger(1);
   ledger.raise(3);

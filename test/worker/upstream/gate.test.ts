@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { type Ledger } from '../../../src/shared/memory/ledger.ts';
+import type { Ledger } from '../../../src/shared/memory/ledger.ts';
 import { Segment } from '../../../src/shared/memory/segment.ts';
 import { Gate, type Waiter } from '../../../src/worker/upstream/gate.ts';
 import { until } from '../../helpers/deadline.ts';
@@ -16,8 +16,12 @@ interface Host {
   waiting(): number;
 }
 
-/** Two or more workers of one host, all inside this process. */
-function host(workers = 3): Host {
+/** Two or more workers of one host, all inside this process. Whoever still waits at the end gives up, or the gate would poll on. */
+function host(t: TestContext, workers = 3): Host {
+  const joined: { gate: Gate; guest: Guest }[] = [];
+  t.after(() => {
+    for (const { gate, guest } of joined) if (guest.waiting) guest.giveUp(gate);
+  });
   const segment = Segment.inProcess({ rows: workers + 1, items: 16, cells: 256, buckets: 32, arenaBytes: 8192 });
   const item = segment.items.intern('upstream/a');
   const waitingItem = segment.items.intern('waiting/a');
@@ -27,7 +31,16 @@ function host(workers = 3): Host {
     item,
     waitingItem,
     ledgers,
-    gate: (row, cap, queueMax) => new Gate(ledgers[row]!, item, waitingItem, cap, queueMax),
+    gate(row, cap, queueMax) {
+      const gate = new Gate(ledgers[row]!, item, waitingItem, cap, queueMax);
+      const join = gate.join.bind(gate);
+      gate.join = (guest) => {
+        const taken = join(guest);
+        if (taken) joined.push({ gate, guest: guest as Guest });
+        return taken;
+      };
+      return gate;
+    },
     held: () => segment.ledgerSum(item),
     waiting: () => segment.ledgerSum(waitingItem),
   };
@@ -52,8 +65,8 @@ class Guest implements Waiter {
   }
 }
 
-test('the cap is exact over all workers', () => {
-  const { gate, held } = host();
+test('the cap is exact over all workers', (t) => {
+  const { gate, held } = host(t);
   const one = gate(1, 3, 0);
   const two = gate(2, 3, 0);
   assert.ok(one.tryTake() && two.tryTake() && two.tryTake());
@@ -65,8 +78,8 @@ test('the cap is exact over all workers', () => {
   assert.equal(two.tryTake(), false);
 });
 
-test('without a cap everybody passes and is counted', () => {
-  const { gate, held } = host();
+test('without a cap everybody passes and is counted', (t) => {
+  const { gate, held } = host(t);
   const open = gate(1, 0, 0);
   for (let n = 0; n < 1000; n++) assert.ok(open.tryTake());
   assert.equal(held(), 1000);
@@ -74,16 +87,16 @@ test('without a cap everybody passes and is counted', () => {
   assert.equal(held(), 0);
 });
 
-test('without a queue nobody may wait', () => {
-  const { gate, waiting } = host();
+test('without a queue nobody may wait', (t) => {
+  const { gate, waiting } = host(t);
   const full = gate(1, 1, 0);
   full.tryTake();
   assert.equal(full.join(new Guest()), false);
   assert.equal(waiting(), 0);
 });
 
-test('those who wait are admitted in the order in which they came, one per slot, at once', () => {
-  const { gate, held, waiting } = host();
+test('those who wait are admitted in the order in which they came, one per slot, at once', (t) => {
+  const { gate, held, waiting } = host(t);
   const queue = gate(1, 1, 10);
   assert.ok(queue.tryTake());
   const order: number[] = [];
@@ -100,8 +113,8 @@ test('those who wait are admitted in the order in which they came, one per slot,
   assert.equal(held(), 0);
 });
 
-test('a newcomer does not overtake those who wait in its worker', () => {
-  const { gate, ledgers, item } = host();
+test('a newcomer does not overtake those who wait in its worker', (t) => {
+  const { gate, ledgers, item } = host(t);
   const queue = gate(1, 1, 10);
   ledgers[2]!.raise(item);
   assert.ok(queue.join(new Guest()));
@@ -109,8 +122,8 @@ test('a newcomer does not overtake those who wait in its worker', () => {
   assert.equal(queue.tryTake(), false);
 });
 
-test('the queue is bounded over all workers, and a refused waiter leaves no trace', () => {
-  const { gate, waiting } = host();
+test('the queue is bounded over all workers, and a refused waiter leaves no trace', (t) => {
+  const { gate, waiting } = host(t);
   const one = gate(1, 1, 3);
   const two = gate(2, 1, 3);
   one.tryTake();
@@ -123,8 +136,8 @@ test('the queue is bounded over all workers, and a refused waiter leaves no trac
   assert.equal(two.join(new Guest()), true);
 });
 
-test('who gave up is passed over, wherever it stood', () => {
-  const { gate, held, waiting } = host();
+test('who gave up is passed over, wherever it stood', (t) => {
+  const { gate, held, waiting } = host(t);
   const queue = gate(1, 1, 10);
   queue.tryTake();
   const guests = Array.from({ length: 5 }, () => new Guest());
@@ -145,8 +158,8 @@ test('who gave up is passed over, wherever it stood', () => {
   assert.ok(queue.tryTake());
 });
 
-test('when all who waited gave up, the next asker is served at once', () => {
-  const { gate } = host();
+test('when all who waited gave up, the next asker is served at once', (t) => {
+  const { gate } = host(t);
   const queue = gate(1, 1, 10);
   queue.tryTake();
   const guests = [new Guest(), new Guest()];
@@ -157,8 +170,8 @@ test('when all who waited gave up, the next asker is served at once', () => {
   assert.ok(queue.tryTake());
 });
 
-test('a slot that another worker gives back reaches who waits here within a few milliseconds', async () => {
-  const { gate, waiting } = host();
+test('a slot that another worker gives back reaches who waits here within a few milliseconds', async (t) => {
+  const { gate, waiting } = host(t);
   const here = gate(1, 2, 10);
   const there = gate(2, 2, 10);
   there.tryTake();
@@ -171,8 +184,8 @@ test('a slot that another worker gives back reaches who waits here within a few 
   assert.equal(waiting(), 0);
 });
 
-test('slots of a killed worker reach who waits here once its row is swept', async () => {
-  const { segment, gate } = host();
+test('slots of a killed worker reach who waits here once its row is swept', async (t) => {
+  const { segment, gate } = host(t);
   const here = gate(1, 1, 10);
   gate(3, 1, 10).tryTake();
   const guest = new Guest();
@@ -181,8 +194,8 @@ test('slots of a killed worker reach who waits here once its row is swept', asyn
   await until(500, 'the admission', () => guest.admissions === 1, 1);
 });
 
-test('a raised cap lets those in who wait, a lowered one lets what is held run out', async () => {
-  const { gate, held } = host();
+test('a raised cap lets those in who wait, a lowered one lets what is held run out', async (t) => {
+  const { gate, held } = host(t);
   const queue = gate(1, 1, 10);
   queue.tryTake();
   const guests = [new Guest(), new Guest(), new Guest()];
@@ -200,8 +213,8 @@ test('a raised cap lets those in who wait, a lowered one lets what is held run o
   assert.equal(guests[2]!.admissions, 1);
 });
 
-test('who gives its slot back as soon as it gets it does not deepen the stack', () => {
-  const { gate, held, waiting } = host();
+test('who gives its slot back as soon as it gets it does not deepen the stack', (t) => {
+  const { gate, held, waiting } = host(t);
   const count = 50_000;
   const queue = gate(1, 1, count);
   queue.tryTake();
@@ -217,7 +230,7 @@ test('who gives its slot back as soon as it gets it does not deepen the stack', 
   assert.equal(waiting(), 0);
 });
 
-test('any history over two workers keeps the cap, the bound of the queue and the order', () => {
+test('any history over two workers keeps the cap, the bound of the queue and the order', (t) => {
   const step = fc.record({
     worker: fc.nat(1),
     kind: fc.constantFrom('arrive' as const, 'arrive' as const, 'release' as const, 'giveUp' as const),
@@ -226,7 +239,7 @@ test('any history over two workers keeps the cap, the bound of the queue and the
   fc.assert(
     fc.property(fc.nat({ max: 4 }), fc.nat({ max: 4 }), fc.array(step, { maxLength: 80 }), (capLess, queueMax, steps) => {
       const cap = capLess + 1;
-      const { gate, held, waiting } = host(2);
+      const { gate, held, waiting } = host(t, 2);
       const gates = [gate(1, cap, queueMax), gate(2, cap, queueMax)];
       const queues: Guest[][] = [[], []];
       const slots = [0, 0];
@@ -258,7 +271,6 @@ test('any history over two workers keeps the cap, the bound of the queue and the
         assert.equal(waiting(), stillWaiting);
         assert.ok(stillWaiting <= queueMax);
       }
-      // let the poll timers go: nobody is left to wait
       for (const [at, queue] of queues.entries()) for (const guest of queue) if (guest.waiting) guest.giveUp(gates[at]!);
       assert.equal(waiting(), 0);
     }),
