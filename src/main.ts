@@ -3,12 +3,8 @@
 import './early-signals.ts';
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import process from 'node:process';
 import type { Command, Io } from './commands/command.ts';
-
-enableCache();
 
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
   run: { summary: 'the gateway, in the foreground', load: () => import('./commands/run.ts') },
@@ -142,14 +138,4 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
       stream.write('', () => resolve());
     }
   });
-}
-
-/**
- * Keeps compiled code (and stripped types) between starts. In a directory of the user's own: Node's default lies in
- * the shared /tmp, where another user could put code into it first.
- */
-function enableCache(): void {
-  if (process.env['NODE_COMPILE_CACHE'] !== undefined) return;
-  const home = process.env['XDG_CACHE_HOME'] || (process.env['HOME'] && join(process.env['HOME'], '.cache'));
-  if (home) enableCompileCache(join(home, 'weir'));
 }

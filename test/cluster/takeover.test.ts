@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { processStartTicks } from '../../src/shared/memory/slots.ts';
 import { get, openClient } from '../helpers/client.ts';
 import { until } from '../helpers/deadline.ts';
 import { type Gateway, startGateway } from '../helpers/gateway.ts';
@@ -45,7 +45,7 @@ routes: [{ id: all, path_prefix: /, upstream: origin }]
   assert.equal((await held).status, 200, 'the orphan finished what it had');
   assert.equal((await established.get(url)).status, 200);
   established.close();
-  await until(20_000, 'the orphans are gone', () => orphans.every((pid) => !existsSync(`/proc/${pid}`)));
+  await until(20_000, 'the orphans are gone', () => orphans.every((pid) => processStartTicks(pid) === 0));
   await second.stateWhen(({ orphans }) => orphans.length === 0);
   const metrics = await second.metrics();
   assert.equal(metrics.get(REQUESTS), 10);
@@ -113,6 +113,6 @@ routes: [{ id: all, path_prefix: /, upstream: origin }]
   origin.release();
   assert.equal((await held).status, 200);
   assert.equal(await second.exit(), 0);
-  assert.equal(existsSync(`/proc/${orphan}`), false);
+  assert.equal(processStartTicks(orphan as number), 0, 'the orphan is gone');
   assert.deepEqual(second.leftovers(), []);
 });

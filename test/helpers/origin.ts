@@ -47,7 +47,7 @@ export interface OriginOptions {
   port?: number;
 }
 
-export interface Origin {
+export interface Origin extends AsyncDisposable {
   readonly port: number;
   /** `127.0.0.1:port` */
   readonly authority: string;
@@ -223,6 +223,10 @@ class HttpOrigin implements Origin {
 
   answer(handler: OriginHandler): void {
     this.#handler = handler;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   close(): Promise<void> {

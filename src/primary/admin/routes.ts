@@ -27,7 +27,7 @@ export function adminRoutes(host: Host, control: Control): Map<string, AdminRout
     ['/api/state', { GET: (response) => sendJson(response, 200, stateView(host)) }],
     ['/api/routes', { GET: (response) => sendJson(response, 200, routesView(host.plan())) }],
     ['/api/upstreams', { GET: (response) => sendJson(response, 200, upstreamsView(host)) }],
-    ['/api/config', { GET: (response) => send(response, 200, 'application/json', `${host.plan().configJson}\n`) }],
+    ['/api/config', { GET: (response) => config(response, host) }],
     ['/-/reload', { POST: (response) => reload(response, control) }],
     ['/-/drain', { POST: (response) => drain(response, control) }],
   ]);
@@ -37,6 +37,10 @@ function readyz(response: ServerResponse, host: Host): void {
   if (host.draining()) return text(response, 503, 'draining');
   if (!host.workers().some(({ state }) => state === 'ready')) return text(response, 503, 'no worker is ready');
   text(response, 200, 'ok');
+}
+
+async function config(response: ServerResponse, host: Host): Promise<void> {
+  send(response, 200, 'application/json', `${await host.plan().configJson}\n`);
 }
 
 async function metrics(response: ServerResponse, host: Host): Promise<void> {

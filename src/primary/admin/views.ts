@@ -15,7 +15,7 @@ export interface Host {
   readonly startedMs: number;
   readonly segment: Segment;
   /** the plan in force, its routes still packed */
-  plan(): { head: PlanHead; parts: readonly Uint8Array[]; configJson: string };
+  plan(): { head: PlanHead; parts: readonly Uint8Array[]; configJson: Promise<string> };
   workers(): WorkerView[];
   /** pids of an earlier primary's workers that still serve */
   orphans(): number[];

@@ -3,11 +3,12 @@
 // The primary owns one reloader, and takes the first plan from it too.
 import { monotonicMs } from '../../shared/clock.ts';
 import type { Fault } from '../../shared/config/fault.ts';
+import { OperatorError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Segment } from '../../shared/memory/segment.ts';
 import type { Addresses } from './addresses.ts';
 import { Retirement, resolveItems } from './identities.ts';
-import type { LoadedPlan, LoadOutcome } from './load-plan.ts';
+import type { LoadedPlan, LoadOutcome } from './plan-loader.ts';
 import { type PackedPlan, type Publication, packPlan, type WorkerBuild } from './publication.ts';
 
 export interface ReloadResult {
@@ -103,7 +104,11 @@ export class Reloader {
 
   async #run(source: string, askedMs: number): Promise<ReloadResult> {
     const { segment, log } = this.#options;
-    const attempt = await this.#attempt().catch((error: Error) => failed(error.message));
+    const attempt = await this.#attempt().catch((error: Error) => {
+      // what is not the operator's to mend is ours: the log needs the place
+      if (!(error instanceof OperatorError)) log.error({ err: error }, 'reload failed within Weir');
+      return failed(error.message);
+    });
     const result: ReloadResult = {
       ...attempt,
       epoch: segment.epoch(),

@@ -83,7 +83,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   resume(): void {
-    if (!this.#paused) return;
+    // once it has ended, the connection may be another attempt's
+    if (!this.#paused || this.#ended) return;
     this.#paused = false;
     this.#controller?.resume();
   }

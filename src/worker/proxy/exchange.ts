@@ -29,6 +29,8 @@ import { continueTrace, type TraceContext } from './trace-context.ts';
 
 /** Longer targets are refused with 414; nginx's largest header buffer is 8 KiB. */
 const MAX_TARGET_LENGTH = 16_384;
+/** A request that has been here so often goes in circles; a few Weirs one behind the other are no loop. */
+const MAX_OWN_VIAS = 10;
 /** Answers up to this leave in one write together with their head. */
 const JOINED_BYTES = 16_384;
 
@@ -121,7 +123,8 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
     this.path = target.path;
     this.search = target.search;
 
-    // HTTP/1.0 may come without Host: only routes without hosts serve it
+    // HTTP/1.0 may come without Host: only routes without hosts serve it (RFC 9112 section 3.2)
+    if (fields.host === null && this.#front.http11) return 'bad_host';
     const host = fields.host === null ? '' : readHost(fields.host);
     if (host === null) return 'bad_host';
     this.#host = host;
@@ -131,6 +134,7 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
       this.#host = authority;
     }
     if (fields.contentLength > limits.maxBodyBytes) return 'body_too_large';
+    if (fields.ownVias >= MAX_OWN_VIAS) return 'proxy_loop_detected';
     return null;
   }
 

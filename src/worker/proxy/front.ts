@@ -32,6 +32,8 @@ export interface Front {
   /** the peer's address; '' when it is gone already */
   readonly peer: string;
   readonly proto: 'http' | 'https';
+  /** false: HTTP/1.0, whose clients may leave Host out */
+  readonly http11: boolean;
   /** the request's body has been read to its end (or there is none) */
   readonly bodyComplete: boolean;
 

@@ -118,10 +118,16 @@ export class Connection implements ParserEvents {
       return;
     }
     if (this.#last) return;
-    const reason = PARSE_ERRORS.get((result as NodeJS.ErrnoException).code ?? '') ?? 'bad_request';
-    // an answer is on its way: bytes added to it would be taken for a part of it
-    if (this.#current === null) this.#refuse(reason);
-    else this.socket.destroy();
+    if (this.#current === null) {
+      this.#refuse(PARSE_ERRORS.get((result as NodeJS.ErrnoException).code ?? '') ?? 'bad_request');
+    } else if (this.#reading !== null) {
+      // within the body of what is being answered: it will never be whole
+      this.socket.destroy();
+    } else {
+      // behind it: the answer that is owed is given, and is the last. An answer to the garbage would look like its part
+      this.#last = true;
+      this.#ahead = [];
+    }
   }
 
   #serve(front: Http1Front): void {

@@ -9,7 +9,7 @@ export class Http1Front implements Front {
   readonly target: string;
   readonly rawHeaders: readonly string[];
   readonly #connection: Connection;
-  readonly #http11: boolean;
+  readonly http11: boolean;
   readonly #keepAlive: boolean;
   bodyComplete = false;
   #owner: FrontOwner | null = null;
@@ -34,7 +34,7 @@ export class Http1Front implements Front {
     this.method = method;
     this.target = target;
     this.rawHeaders = rawHeaders;
-    this.#http11 = http11;
+    this.http11 = http11;
     this.#keepAlive = keepAlive;
   }
 
@@ -92,7 +92,8 @@ export class Http1Front implements Front {
   }
 
   sendContinue(): void {
-    if (!this.bodyComplete && this.#early === null)
+    // HTTP/1.0 has no interim answers (RFC 9110 section 10.1.1)
+    if (this.http11 && !this.bodyComplete && this.#early === null)
       this.#connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
   }
 
@@ -116,8 +117,8 @@ export class Http1Front implements Front {
   #head(status: number, statusText: string, fields: readonly string[], length: number, close: boolean): string {
     const { owner } = this.#connection;
     // HTTP/1.0 knows no chunks: the end of the connection is the end of the body
-    this.#chunked = length === UNKNOWN_LENGTH && this.#http11;
-    this.#close = close || !this.#keepAlive || owner.leaving || (length === UNKNOWN_LENGTH && !this.#http11);
+    this.#chunked = length === UNKNOWN_LENGTH && this.http11;
+    this.#close = close || !this.#keepAlive || owner.leaving || (length === UNKNOWN_LENGTH && !this.http11);
     let head = answerHead(status, statusText, fields);
     if (length >= 0) head += `content-length: ${length}\r\n`;
     else if (this.#chunked) head += 'transfer-encoding: chunked\r\n';

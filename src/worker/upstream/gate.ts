@@ -22,6 +22,7 @@ export class Gate {
   readonly #queue: Waiter[] = [];
   #head = 0;
   #poll: NodeJS.Timeout | null = null;
+  #admitting = false;
 
   constructor(ledger: Ledger, item: number, waitingItem: number, cap: number, queueMax: number) {
     this.#ledger = ledger;
@@ -71,16 +72,23 @@ export class Gate {
   };
 
   #admit(): void {
-    while (this.#head < this.#queue.length) {
-      const next = this.#queue[this.#head]!;
-      if (!next.waiting) {
+    // whoever gives its slot back within admitted() comes by here again: the loop goes on, the stack does not deepen
+    if (this.#admitting) return;
+    this.#admitting = true;
+    try {
+      while (this.#head < this.#queue.length) {
+        const next = this.#queue[this.#head]!;
+        if (!next.waiting) {
+          this.#head += 1;
+          continue;
+        }
+        if (!this.#ledger.tryRaise(this.#item, this.#cap)) break;
         this.#head += 1;
-        continue;
+        this.#ledger.lower(this.#waitingItem);
+        next.admitted();
       }
-      if (!this.#ledger.tryRaise(this.#item, this.#cap)) break;
-      this.#head += 1;
-      this.#ledger.lower(this.#waitingItem);
-      next.admitted();
+    } finally {
+      this.#admitting = false;
     }
     this.#compact();
   }

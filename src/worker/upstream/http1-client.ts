@@ -360,6 +360,8 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
     if (!reusable || !this.#bodySent) this.#drop();
     this.#bodySent = true;
     this.#release();
+    // back-pressure with the last bytes was that answer's: the next one must not wait for its reader
+    if (this.#paused) this.resume();
     handler.onResponseEnd(this, null);
     this.#free();
   }

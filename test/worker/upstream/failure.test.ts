@@ -29,6 +29,9 @@ test('what the kernel, the resolver, TLS and undici throw has its reason', () =>
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls_protocol_error'],
     ['ERR_TLS_HANDSHAKE_TIMEOUT', 'tls_protocol_error'],
     ['HPE_INVALID_CONSTANT', 'http_protocol_error'],
+    ['WEIR_CONNECT_TIMEOUT', 'connection_timeout'],
+    ['WEIR_CONNECTION_LOST', 'connection_terminated'],
+    ['WEIR_BAD_RESPONSE', 'http_protocol_error'],
   ];
   for (const [code, reason] of table) assert.equal(reasonOf(coded(code), false), reason, code);
 });
