@@ -71,6 +71,7 @@ function plan(index: number, part: Partial<RoutePlan> & Pick<RoutePlan, 'path' |
     timeoutMs: 0,
     policies: [],
     allowEncodedSlashes: false,
+    tier: 0,
     ...part,
   };
 }

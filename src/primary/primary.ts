@@ -48,6 +48,8 @@ export interface Ready {
 /** Requests in flight get this long after SIGTERM; then they are cut. */
 const DRAIN_MS = 30_000;
 const BEAT_MS = 1000;
+/** By then whoever waited for the ready line has sent the first requests. */
+const WARM_AFTER_MS = 500;
 
 export class Primary {
   readonly #options: PrimaryOptions;
@@ -67,6 +69,7 @@ export class Primary {
   #reloader: Reloader | null = null;
   #admin: AdminServer | null = null;
   #beat: NodeJS.Timeout | null = null;
+  #warmTimer: NodeJS.Timeout | null = null;
   #wantedReady = 0;
   #isReady = false;
   #shutdowns = 0;
@@ -152,6 +155,11 @@ export class Primary {
       listeners,
       admin: { host, port: adminPort },
     });
+    this.#warmTimer = setTimeout(() => {
+      // without it the first large reload is slower, no more
+      this.#options.loader.warm().catch((error: unknown) => log.debug({ err: error }, 'compile thread not warmed'));
+    }, WARM_AFTER_MS);
+    this.#warmTimer.unref();
   }
 
   #claimRow(): void {
@@ -268,6 +276,7 @@ export class Primary {
     this.#reloader?.close();
     this.#admin?.close();
     await this.#addresses.release();
+    if (this.#warmTimer !== null) clearTimeout(this.#warmTimer);
     await this.#options.loader.close();
     const orphaned = this.#orphans.pids.length > 0;
     this.#orphans.close();

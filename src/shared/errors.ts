@@ -80,7 +80,7 @@ export const FAILURES = {
   url_too_long: client(414, 'URL too long', 'The request target is longer than this gateway accepts.', {
     closes: true,
   }),
-  expectation_failed: client(417, 'Expectation failed', 'Only "100-continue" can be expected.'),
+  expectation_failed: client(417, 'Expectation failed', 'Only "100-continue" can be expected.', { closes: true }),
   headers_too_large: client(431, 'Headers too large', 'The request has too many or too large header fields.', {
     closes: true,
   }),

@@ -2,7 +2,7 @@
 // what changes often lives in the control segment. The bytes are msgpack, `useRecords: false` because record
 // definitions of one process mean nothing in another.
 import { Packr } from 'msgpackr';
-import type { PlanHead, RoutePlan } from './plan.ts';
+import type { PathKind, PlanHead, PolicyPlan, RoutePlan } from './plan.ts';
 
 export type PrimaryMessage =
   /** phase one: a new plan follows. `head` and each part are packed on their own, so that they are packed once for all workers */
@@ -26,11 +26,75 @@ export type WorkerMessage =
 
 const packr = new Packr({ useRecords: false });
 
-export function pack(value: PrimaryMessage | WorkerMessage | PlanHead | RoutePlan[]): Uint8Array {
+export function pack(value: PrimaryMessage | WorkerMessage | PlanHead): Uint8Array {
   return packr.pack(value);
 }
 
 /** Throws on bytes that are not msgpack; both ends are ours, so that is a broken invariant. */
-export function unpack<T extends PrimaryMessage | WorkerMessage | PlanHead | RoutePlan[]>(bytes: Uint8Array): T {
+export function unpack<T extends PrimaryMessage | WorkerMessage | PlanHead>(bytes: Uint8Array): T {
   return packr.unpack(bytes) as T;
+}
+
+/** A route as a row: without its keys, ten thousand of them are read in half the time. Fields as in RoutePlan, in order. */
+type RouteRow = [
+  id: string,
+  tier: number,
+  hosts: string[],
+  pathKind: PathKind,
+  path: string,
+  methods: string[] | null,
+  headers: [string, string][],
+  query: [string, string][],
+  priority: number,
+  /** upstream, weight, upstream, weight… */
+  targets: number[],
+  timeoutMs: number,
+  policies: PolicyPlan[],
+  allowEncodedSlashes: boolean,
+];
+
+export function packRoutes(routes: readonly RoutePlan[]): Uint8Array {
+  return packr.pack(
+    routes.map(
+      (route): RouteRow => [
+        route.id,
+        route.tier,
+        route.hosts,
+        route.pathKind,
+        route.path,
+        route.methods,
+        route.headers,
+        route.query,
+        route.priority,
+        route.targets.flatMap(({ upstream, weight }) => [upstream, weight]),
+        route.timeoutMs,
+        route.policies,
+        route.allowEncodedSlashes,
+      ],
+    ),
+  );
+}
+
+export function unpackRoutes(bytes: Uint8Array): RoutePlan[] {
+  return (packr.unpack(bytes) as RouteRow[]).map(
+    ([id, tier, hosts, pathKind, path, methods, headers, query, priority, numbers, timeoutMs, policies, slashes]) => {
+      const targets = [];
+      for (let at = 0; at < numbers.length; at += 2) targets.push({ upstream: numbers[at]!, weight: numbers[at + 1]! });
+      return {
+        id,
+        tier,
+        hosts,
+        pathKind,
+        path,
+        methods,
+        headers,
+        query,
+        priority,
+        targets,
+        timeoutMs,
+        policies,
+        allowEncodedSlashes: slashes,
+      };
+    },
+  );
 }

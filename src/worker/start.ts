@@ -5,8 +5,8 @@ import { invariant } from '../shared/errors.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
 import { Segment } from '../shared/memory/segment.ts';
 import { processStartTicks } from '../shared/memory/slots.ts';
-import { type PrimaryMessage, pack, unpack, type WorkerMessage } from '../shared/messages.ts';
-import type { PlanHead, RoutePlan } from '../shared/plan.ts';
+import { type PrimaryMessage, pack, unpack, unpackRoutes, type WorkerMessage } from '../shared/messages.ts';
+import type { PlanHead } from '../shared/plan.ts';
 import { Epochs } from './epochs.ts';
 import { startHeart } from './heart.ts';
 import { Counters } from './observe/counters.ts';
@@ -27,14 +27,13 @@ export async function startWorker(): Promise<void> {
 
   const segment = Segment.attach(path);
   segment.slots.claim(row, process.pid, processStartTicks(process.pid), 'worker');
-  const worker = new Worker(segment, row, createLogger('worker', row));
+  const worker = new Worker(segment, row);
   worker.listenToPrimary();
 }
 
 class Worker {
   readonly #segment: Segment;
   readonly #row: number;
-  readonly #log: Logger;
   readonly #context: WorkerContext;
   readonly #epochs: Epochs;
   readonly #listeners: Listeners;
@@ -43,17 +42,22 @@ class Worker {
   #opened: string[] = [];
   #buildStartedMs = 0;
   #ready = false;
+  #logger: Logger | null = null;
 
-  constructor(segment: Segment, row: number, log: Logger) {
+  constructor(segment: Segment, row: number) {
     this.#segment = segment;
     this.#row = row;
-    this.#log = log;
     const ledger = segment.ledger(row);
     const counters = new Counters(segment, row);
     this.#context = { ledger, counters, deadlines: new Deadlines(), draining: false };
     this.#epochs = new Epochs(segment, ledger, counters);
     this.#listeners = new Listeners(this.#context, this.#epochs.arriving);
     this.#stopHeart = startHeart(segment.slots, row);
+  }
+
+  get #log(): Logger {
+    this.#logger ??= createLogger('worker', this.#row);
+    return this.#logger;
   }
 
   listenToPrimary(): void {
@@ -75,7 +79,7 @@ class Worker {
         this.#buildStartedMs = performance.now();
         return this.#attempt(message.epoch, () => this.#epochs.begin(unpack<PlanHead>(message.head)));
       case 'plan_routes':
-        return this.#attempt(message.epoch, () => this.#epochs.addRoutes(unpack<RoutePlan[]>(message.routes)));
+        return this.#attempt(message.epoch, () => this.#epochs.addRoutes(unpackRoutes(message.routes)));
       case 'plan_end':
         return this.#finishPlan(message.epoch);
       case 'plan_commit':

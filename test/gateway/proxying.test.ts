@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { field, fields, openRaw, rawRequest } from '../helpers/client.ts';
 import { type Gateway, startGateway } from '../helpers/gateway.ts';
-import { echo, type Origin, pattern, type RawConnection, type RawOrigin, reply, startOrigin, startRawOrigin } from '../helpers/origin.ts';
+import {
+  echo,
+  type Origin,
+  pattern,
+  type RawConnection,
+  type RawOrigin,
+  reply,
+  startOrigin,
+  startRawOrigin,
+} from '../helpers/origin.ts';
 import { atRest, portOf, total } from './rest.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -57,14 +66,29 @@ async function throughRaw(bytes: string, answer: string | Buffer = OK) {
   return { head, lines: head.split('\r\n').slice(0, -2), response };
 }
 
-test('a request arrives as it was sent: target, names in the client\'s spelling, order, repetitions, obs-text', async () => {
+test("a request arrives as it was sent: target, names in the client's spelling, order, repetitions, obs-text", async () => {
   const { lines } = await throughRaw(
     'GET /raw/A%20b/~x?q=%zz&&A=1;b HTTP/1.1\r\nHost: Any.Example:99\r\nX-SPELLED-this: 1\r\nx-spelled-THIS: 2\r\nAccept:\t*/* \r\nX-Empty:\r\nX-Latin: \xe9\xff\r\n\r\n',
   );
   assert.equal(lines[0], 'GET /raw/A%20b/~x?q=%zz&&A=1;b HTTP/1.1');
-  assert.deepEqual(lines.slice(1, 6), ['X-SPELLED-this: 1', 'x-spelled-THIS: 2', 'Accept: */*', 'X-Empty: ', 'X-Latin: \xe9\xff']);
+  assert.deepEqual(lines.slice(1, 6), [
+    'X-SPELLED-this: 1',
+    'x-spelled-THIS: 2',
+    'Accept: */*',
+    'X-Empty: ',
+    'X-Latin: \xe9\xff',
+  ]);
   const own = lines.slice(6).map((line) => line.slice(0, line.indexOf(':')));
-  assert.deepEqual(own, ['host', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id', 'traceparent', 'via', 'connection']);
+  assert.deepEqual(own, [
+    'host',
+    'x-forwarded-for',
+    'x-forwarded-proto',
+    'x-forwarded-host',
+    'x-request-id',
+    'traceparent',
+    'via',
+    'connection',
+  ]);
 });
 
 test('an answer arrives as it was sent: status, reason, names, repetitions, obs-text', async () => {
@@ -74,9 +98,16 @@ test('an answer arrives as it was sent: status, reason, names, repetitions, obs-
   );
   assert.equal(response.status, 299);
   assert.equal(response.reasonPhrase, 'Quite \xe9 Fine');
-  assert.deepEqual(response.headers.slice(0, 5), [['Set-Cookie', 'a=1'], ['set-COOKIE', 'b=2'], ['X-Empty', ''], ['X-Latin', '\xfc'], ['DATE', 'then']]);
+  assert.deepEqual(response.headers.slice(0, 5), [
+    ['Set-Cookie', 'a=1'],
+    ['set-COOKIE', 'b=2'],
+    ['X-Empty', ''],
+    ['X-Latin', '\xfc'],
+    ['DATE', 'then'],
+  ]);
   assert.equal(response.body.toString('latin1'), '\x00\xff\n');
-  for (const name of ['content-length', 'date', 'via', 'x-request-id']) assert.equal(fields(response.headers, name).length, 1, name);
+  for (const name of ['content-length', 'date', 'via', 'x-request-id'])
+    assert.equal(fields(response.headers, name).length, 1, name);
 });
 
 test('hop-by-hop fields and those that Connection names pass in neither direction', async () => {
@@ -90,7 +121,8 @@ test('hop-by-hop fields and those that Connection names pass in neither directio
   // what Weir mints cannot be taken away
   assert.match(head, /^x-request-id: [0-9a-f-]{36}\r$/m);
   assert.match(head, /^via: 1\.1 weir\r$/m);
-  for (const name of ['x-secret', 'proxy-authenticate', 'upgrade', 'trailer']) assert.equal(field(response.headers, name), undefined, name);
+  for (const name of ['x-secret', 'proxy-authenticate', 'upgrade', 'trailer'])
+    assert.equal(field(response.headers, name), undefined, name);
   assert.equal(field(response.headers, 'keep-alive'), undefined);
   assert.equal(field(response.headers, 'x-kept'), '3');
 });
@@ -138,7 +170,7 @@ routes: [{ id: raw, path_prefix: /, upstream: raw }]
   assert.equal(field(response.headers, 'x-request-id'), 'kept-1');
 });
 
-test('Host is the endpoint\'s, or the client\'s where the upstream says so', async () => {
+test("Host is the endpoint's, or the client's where the upstream says so", async () => {
   origin.answer(echo);
   const hostSeen = async (path: string) => {
     const { body } = await rawRequest(port, `GET ${path} HTTP/1.1\r\nHost: Api.Example:8080\r\n\r\n`);
@@ -203,7 +235,12 @@ test('OPTIONS and unusual methods reach the origin', async () => {
 test('bodies go up whole, with their length or in chunks, whatever their size and the method', async () => {
   for (const size of [1, 16_384, 16_385, 65_535, 65_536, 65_537, 300_000]) {
     const body = pattern(size, size);
-    for (const [method, chunked] of [['POST', false], ['PUT', true], ['GET', false], ['DELETE', true]] as const) {
+    for (const [method, chunked] of [
+      ['POST', false],
+      ['PUT', true],
+      ['GET', false],
+      ['DELETE', true],
+    ] as const) {
       const before = origin.requests.length;
       origin.answer(reply(200, 'got it'));
       const framing = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${size}`;
@@ -224,7 +261,11 @@ test('bodies go up whole, with their length or in chunks, whatever their size an
 
 test('an empty body stays empty', async () => {
   origin.answer(echo);
-  for (const bytes of ['POST /e HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n', 'POST /e HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'POST /e HTTP/1.1\r\nHost: h\r\n\r\n']) {
+  for (const bytes of [
+    'POST /e HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n',
+    'POST /e HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'POST /e HTTP/1.1\r\nHost: h\r\n\r\n',
+  ]) {
     const { status, body } = await rawRequest(port, bytes);
     assert.equal(status, 200, bytes);
     assert.equal((JSON.parse(body.toString()) as { body: string }).body, '');
@@ -258,7 +299,10 @@ test('an HTTP/1.0 client gets no chunks', async () => {
 });
 
 test('interim answers do not disturb the final one', async () => {
-  const { response } = await throughRaw('GET /raw HTTP/1.1\r\nHost: h\r\n\r\n', `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${OK}`);
+  const { response } = await throughRaw(
+    'GET /raw HTTP/1.1\r\nHost: h\r\n\r\n',
+    `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${OK}`,
+  );
   assert.equal(response.status, 200);
   assert.equal(response.body.toString(), 'ok');
 });
@@ -295,7 +339,10 @@ test('a body that nobody will read is not asked for', async () => {
 
 test('an HTTP/1.0 client is not sent an interim answer that it cannot read', async () => {
   origin.answer(reply(200, 'ok'));
-  const response = await rawRequest(port, 'POST / HTTP/1.0\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi');
+  const response = await rawRequest(
+    port,
+    'POST / HTTP/1.0\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi',
+  );
   assert.ok(response.text.startsWith('HTTP/1.1 200 '), response.text.slice(0, 40));
 });
 
@@ -320,7 +367,11 @@ test('what is refused at the door says why, and is counted', async () => {
     ['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400, 'bad_host'],
     ['GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 400, 'bad_host'],
     ['GET / HTTP/1.1\r\n\r\n', 400, 'bad_host'],
-    ['POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'bad_request'],
+    [
+      'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'bad_request',
+    ],
     ['POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n', 400, 'bad_request'],
     ['POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd', 400, 'bad_request'],
     ['GET / HTTP/1.1\r\nHost: h\r\nbad name: 1\r\n\r\n', 400, 'bad_request'],
@@ -344,7 +395,11 @@ test('what is refused at the door says why, and is counted', async () => {
   assert.equal(gained('http_requests_total'), table.length);
   assert.equal(gained('http_requests_total', 'status="400"'), 14);
   for (const reason of ['bad_target', 'bad_host', 'bad_request']) {
-    assert.equal(gained('http_request_failures_total', `reason="${reason}"`), table.filter((row) => row[2] === reason).length, reason);
+    assert.equal(
+      gained('http_request_failures_total', `reason="${reason}"`),
+      table.filter((row) => row[2] === reason).length,
+      reason,
+    );
   }
 });
 
@@ -411,7 +466,8 @@ function chunks(body: Buffer, size: number): Buffer {
 }
 
 function framed(body: Buffer, framing: 'length' | 'chunked' | 'close'): Buffer {
-  if (framing === 'length') return Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
+  if (framing === 'length')
+    return Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
   if (framing === 'close') return Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'), body]);
   return Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'), chunks(body, 9000)]);
 }

@@ -38,7 +38,15 @@ function held() {
 function good(): LoadOutcome {
   const { head } = emptyPlan(0);
   const admin = { host: '127.0.0.1', port: 0, token: null };
-  const plan = { head, parts: [], admin, workers: 1, warnings: [], configJson: Promise.resolve('{}') };
+  const plan = {
+    head,
+    parts: [],
+    admin,
+    workers: 1,
+    warnings: [],
+    source: { file: 'x', text: '' },
+    configJson: async () => '{}',
+  };
   return { ok: true, plan };
 }
 

@@ -40,7 +40,7 @@ function readyz(response: ServerResponse, host: Host): void {
 }
 
 async function config(response: ServerResponse, host: Host): Promise<void> {
-  send(response, 200, 'application/json', `${await host.plan().configJson}\n`);
+  send(response, 200, 'application/json', `${await host.plan().configJson()}\n`);
 }
 
 async function metrics(response: ServerResponse, host: Host): Promise<void> {

@@ -2,8 +2,8 @@
 // the question. No worker is asked. Called by routes.ts.
 import { monotonicMs } from '../../shared/clock.ts';
 import type { Segment } from '../../shared/memory/segment.ts';
-import { unpack } from '../../shared/messages.ts';
-import type { PlanHead, RoutePlan } from '../../shared/plan.ts';
+import { unpackRoutes } from '../../shared/messages.ts';
+import type { PlanHead } from '../../shared/plan.ts';
 import type { ReloadResult } from '../reload/reloader.ts';
 import type { WorkerView } from '../supervisor.ts';
 
@@ -15,7 +15,7 @@ export interface Host {
   readonly startedMs: number;
   readonly segment: Segment;
   /** the plan in force, its routes still packed */
-  plan(): { head: PlanHead; parts: readonly Uint8Array[]; configJson: Promise<string> };
+  plan(): { head: PlanHead; parts: readonly Uint8Array[]; configJson: () => Promise<string> };
   workers(): WorkerView[];
   /** pids of an earlier primary's workers that still serve */
   orphans(): number[];
@@ -54,7 +54,7 @@ export function stateView(host: Host): object {
 export function routesView({ head, parts }: ReturnType<Host['plan']>): object[] {
   const names = head.upstreams.map(({ name }) => name);
   return parts
-    .flatMap((part) => unpack<RoutePlan[]>(part))
+    .flatMap((part) => unpackRoutes(part))
     .map((route) => ({
       ...route,
       targets: route.targets.map(({ upstream, weight }) => ({ upstream: names[upstream], weight })),

@@ -1,13 +1,16 @@
 // Decides where a config file is compiled: here, or, when that would hold up the primary's loop, in a thread. The
-// thread stays after its first use, so that only the first large load pays for its start. Called by the reloader.
+// thread is started and warmed once the gateway serves, and stays. Called by the reloader.
 import { statSync } from 'node:fs';
 import type { Piscina } from 'piscina';
 import type { Fault } from '../../shared/config/fault.ts';
 import type { Compilation, CompiledPlan } from './load-plan.ts';
 
 export interface LoadedPlan extends CompiledPlan {
-  /** the configuration with every default filled and every secret covered; may come later than the plan */
-  configJson: Promise<string>;
+  /**
+   * The configuration with every default filled and every secret covered. Made when it is asked for: that takes a
+   * quarter of the time of a large load, and the workers need the processors then.
+   */
+  configJson: () => Promise<string>;
 }
 
 export type LoadOutcome = { ok: true; plan: LoadedPlan } | { ok: false; faults: Fault[]; warnings: Fault[] };
@@ -27,12 +30,19 @@ export class PlanLoader {
   async load(file: string): Promise<LoadOutcome> {
     if (fileSize(file) < THREAD_FROM_BYTES) return this.#loadHere(file);
     this.#pool ??= await startPool();
-    const outcome = (await this.#pool.run({ file, env: { ...this.#env } }, { name: 'compileTask' })) as Compilation;
+    const env = { ...this.#env };
+    const outcome = (await this.#pool.run({ file, env }, { name: 'compileTask' })) as Compilation;
     if (!outcome.ok) return outcome;
-    // the thread has it at hand until the next load
-    const configJson = this.#pool.run(null, { name: 'configJsonTask' }) as Promise<string>;
-    configJson.catch(() => {});
+    const { source } = outcome.plan;
+    const configJson = once(() => this.#pool!.run({ source, env }, { name: 'configJsonTask' }) as Promise<string>);
     return { ok: true, plan: { ...outcome.plan, configJson } };
+  }
+
+  /** Readies the thread for a large load; called once the gateway serves, so that it delays nobody. */
+  async warm(): Promise<void> {
+    if (this.#pool !== null) return;
+    this.#pool = await startPool();
+    await this.#pool.run(null, { name: 'warmTask' });
   }
 
   async close(): Promise<void> {
@@ -42,11 +52,20 @@ export class PlanLoader {
 
   async #loadHere(file: string): Promise<LoadOutcome> {
     // lazily: a gateway that starts with a large config never needs yaml and zod in its own heap
-    const { loadPlan } = await import('./load-plan.ts');
-    const { outcome, configJson } = loadPlan(file, this.#env);
+    const { configJsonOf, loadPlan } = await import('./load-plan.ts');
+    const outcome = loadPlan(file, this.#env);
     if (!outcome.ok) return outcome;
-    return { ok: true, plan: { ...outcome.plan, configJson: Promise.resolve(configJson()) } };
+    const configJson = once(async () => configJsonOf(outcome.plan.source, this.#env));
+    return { ok: true, plan: { ...outcome.plan, configJson } };
   }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 async function startPool(): Promise<Piscina> {
@@ -59,6 +78,7 @@ async function startPool(): Promise<Piscina> {
     maxThreads: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     recordTiming: false,
+    resourceLimits: { maxYoungGenerationSizeMb: 24 },
   });
 }
 

@@ -50,15 +50,18 @@ export function compile(config: Config, hash: string): Compiled {
 
 /** Stable: equals keep the order of the file. Keys are made once each, not once a comparison. */
 function sortByPrecedence(routes: RoutePlan[]): RoutePlan[] {
-  return routes
-    .map((route) => ({ route, key: precedenceKey(route) }))
-    .sort((a, b) => compareKeys(a.key, b.key))
-    .map(({ route }) => route);
+  const keyed = routes.map((route) => ({ route, key: precedenceKey(route) })).sort((a, b) => compareKeys(a.key, b.key));
+  let tier = 0;
+  return keyed.map(({ route, key }, at) => {
+    if (at > 0 && compareKeys(keyed[at - 1]!.key, key) !== 0) tier += 1;
+    return { ...route, tier };
+  });
 }
 
 function routePlan(route: Route, upstreams: Map<string, number>): RoutePlan {
   return {
     id: route.id,
+    tier: 0,
     ...matchOf(route),
     targets: targetsOf(route, upstreams),
     timeoutMs: route.timeout,

@@ -28,6 +28,8 @@ export type Loaded =
       warnings: Fault[];
       /** paths whose values came from `${file:…}`; for redact() */
       secrets: Path[];
+      /** as it was read: loading it again gives the same */
+      text: string;
     }
   | { ok: false; faults: Fault[]; warnings: Fault[] };
 
@@ -75,7 +77,7 @@ export function loadConfigText(text: string, file: string, env: NodeJS.ProcessEn
   const errors = faults.filter(({ severity }) => severity === 'error');
   if (errors.length > 0 || !result.success) return { ok: false, faults: errors, warnings };
   const secrets = filled.places.filter(({ secret }) => secret).map(({ path }) => path);
-  return { ok: true, config: result.data, hash: hashOf(text, filled), warnings, secrets };
+  return { ok: true, config: result.data, hash: hashOf(text, filled), warnings, secrets, text };
 }
 
 function parseSchema(filled: Substituted): z.ZodSafeParseResult<Config> {

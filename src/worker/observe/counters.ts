@@ -26,8 +26,9 @@ export class RouteCounters {
   readonly #cells: Float64Array;
   readonly #series: SeriesWriter;
   readonly #route: string;
-  readonly #totals = new Map<number, number>();
-  readonly #failures = new Map<Reason, number>();
+  // both on first use: of ten thousand routes most are never asked for
+  #totals: Map<number, number> | null = null;
+  #failures: Map<Reason, number> | null = null;
   #durationCell = -1;
   // most requests of a route end alike: one comparison instead of a map look-up
   #lastKey = -1;
@@ -56,6 +57,7 @@ export class RouteCounters {
 
   /** One request that Weir answered or cut by itself. */
   failed(reason: Reason): void {
+    this.#failures ??= new Map();
     let cell = this.#failures.get(reason);
     if (cell === undefined) {
       cell = this.#series.counter('http_request_failures_total', [this.#route, reason]);
@@ -65,6 +67,7 @@ export class RouteCounters {
   }
 
   #totalCell(key: number, method: string, status: number): number {
+    this.#totals ??= new Map();
     let cell = this.#totals.get(key);
     if (cell === undefined) {
       cell = this.#series.counter('http_requests_total', [this.#route, method, String(status)]);

@@ -61,6 +61,15 @@ export class Search<T> {
   }
 }
 
+/** Shared by every node without candidates of a kind: most have one list at most, and there are tens of thousands. */
+const NONE: readonly never[] = [];
+
+function appended<T>(list: readonly Candidate<T>[], candidate: Candidate<T>): readonly Candidate<T>[] {
+  if (list === NONE) return [candidate];
+  (list as Candidate<T>[]).push(candidate);
+  return list;
+}
+
 export class TrieNode<T> {
   /** smallest rank in this node and below: routes are added strongest first, so that of the first one */
   readonly rankMin: number;
@@ -68,11 +77,11 @@ export class TrieNode<T> {
   /** child for `{name}`: any segment that is not empty */
   param: TrieNode<T> | null = null;
   /** templates that end here */
-  leaves: Candidate<T>[] = [];
+  leaves: readonly Candidate<T>[] = NONE;
   /** templates that end here with `{name+}`: they want at least one more character */
-  greedy: Candidate<T>[] = [];
+  greedy: readonly Candidate<T>[] = NONE;
   /** prefixes that end here and regexes that begin here: whatever follows in the path is theirs */
-  open: Candidate<T>[] = [];
+  open: readonly Candidate<T>[] = NONE;
 
   constructor(rankMin: number) {
     this.rankMin = rankMin;
@@ -86,6 +95,18 @@ export class TrieNode<T> {
     const made = new TrieNode<T>(rank);
     this.literals.set(segment, made);
     return made;
+  }
+
+  addLeaf(candidate: Candidate<T>): void {
+    this.leaves = appended(this.leaves, candidate);
+  }
+
+  addGreedy(candidate: Candidate<T>): void {
+    this.greedy = appended(this.greedy, candidate);
+  }
+
+  addOpen(candidate: Candidate<T>): void {
+    this.open = appended(this.open, candidate);
   }
 
   parameter(rank: number): TrieNode<T> {

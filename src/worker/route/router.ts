@@ -5,7 +5,6 @@
 //   hosts:  exact name → table        table:  exact path → candidates (one Map lookup)
 //           *.suffix   → table                trie of segments → templates, prefixes, regexes
 //           any        → table
-import { compareKeys, type PrecedenceKey, precedenceKey } from '../../shared/config/precedence.ts';
 import { OperatorError } from '../../shared/errors.ts';
 import type { RoutePlan } from '../../shared/plan.ts';
 import { readHost } from './host.ts';
@@ -13,6 +12,7 @@ import { compilePathRegex, literalSegments } from './path-regex.ts';
 import { type Candidate, Search, TrieNode, walkTrie } from './route-trie.ts';
 import { readTarget, Target, targetFault } from './target.ts';
 
+const target = new Target();
 const SLASH_CODE = 0x2f;
 const DOT_CODE = 0x2e;
 
@@ -32,8 +32,6 @@ export class Router<T> {
   readonly #suffixLengths: number[] = [];
   #anyHost: HostTable<T> | null = null;
   readonly #search = new Search<T>();
-  #lastKey: PrecedenceKey = [];
-  #group = 0;
   /** some route names HEAD, so HEAD is not just GET */
   #namesHead = false;
 
@@ -44,13 +42,10 @@ export class Router<T> {
    * @throws OperatorError on a host, path or regex that can never match; the config check says the same earlier
    */
   add(route: RoutePlan, value: T): void {
-    const key = precedenceKey(route);
-    if (compareKeys(this.#lastKey, key) !== 0) this.#group++;
-    this.#lastKey = key;
     if (route.methods?.includes('HEAD')) this.#namesHead = true;
     const candidate: Candidate<T> = {
       rank: this.size++,
-      group: this.#group,
+      group: route.tier,
       regex: route.pathKind === 'regex' ? compilePathRegex(route.path) : null,
       methods: route.methods,
       headers: route.headers,
@@ -180,14 +175,15 @@ function addToTable<T>(table: HostTable<T>, route: RoutePlan, candidate: Candida
   }
   table.root ??= new TrieNode<T>(candidate.rank);
   if (route.pathKind === 'regex') {
-    nodeFor(table.root, literalSegments(route.path).slice(0, -1), false, candidate.rank).open.push(candidate);
+    nodeFor(table.root, literalSegments(route.path).slice(0, -1), false, candidate.rank).addOpen(candidate);
   } else if (route.pathKind === 'prefix') {
-    nodeFor(table.root, canonicalPath(route).replace(/\/$/, ''), false, candidate.rank).open.push(candidate);
+    nodeFor(table.root, canonicalPath(route).replace(/\/$/, ''), false, candidate.rank).addOpen(candidate);
   } else {
     const path = canonicalPath(route);
     const greedy = path.endsWith('+}');
     const node = nodeFor(table.root, greedy ? path.slice(0, path.lastIndexOf('/')) : path, true, candidate.rank);
-    (greedy ? node.greedy : node.leaves).push(candidate);
+    if (greedy) node.addGreedy(candidate);
+    else node.addLeaf(candidate);
   }
 }
 
@@ -203,7 +199,6 @@ function nodeFor<T>(root: TrieNode<T>, path: string, template: boolean, rank: nu
 
 /** A config may write `/caf%c3%a9` or `/%61`; requests are compared in one spelling. */
 function canonicalPath(route: RoutePlan): string {
-  const target = new Target();
   if (readTarget(route.path, target) !== null || target.search !== '' || target.authority !== null) {
     const fault = targetFault(route.path) ?? 'it is not a plain path';
     throw new OperatorError(`Route "${route.id}": path "${route.path}" can never match: ${fault}.`);

@@ -98,8 +98,9 @@ export class Connection implements ParserEvents {
     const front = new Http1Front(this, method, target, headers, http11, keepAlive && !upgrade);
     this.#reading = front;
     if (this.#current === null) this.#serve(front);
-    else if (this.#ahead.length >= MAX_AHEAD) this.#refuse('bad_request');
-    else this.#ahead.push(front);
+    else if (this.#ahead.length < MAX_AHEAD) this.#ahead.push(front);
+    // not a refusal: it would be taken for the answer that `current` is owed
+    else this.socket.destroy();
   }
 
   requestData(chunk: Buffer): void {
@@ -166,6 +167,8 @@ export class Connection implements ParserEvents {
 
   /** A head did not come in time. */
   timeOut(): void {
+    // we are not reading: it is not the client that is late
+    if (this.#stopped) return;
     this.headSinceMs = 0;
     if (this.#current === null) this.#refuse('request_timeout');
     else this.socket.destroy();
@@ -198,6 +201,7 @@ export class Connection implements ParserEvents {
 
   #startReading(): void {
     this.#stopped = false;
+    if (this.headSinceMs > 0) this.headSinceMs = this.owner.nowMs;
     this.socket._handle?.readStart();
   }
 

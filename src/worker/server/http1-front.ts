@@ -19,6 +19,7 @@ export class Http1Front implements Front {
   /** a head that has not left yet; '' once it has */
   #pendingHead = '';
   #chunked = false;
+  #untilClose = false;
   #close = false;
   #done = false;
 
@@ -118,7 +119,8 @@ export class Http1Front implements Front {
     const { owner } = this.#connection;
     // HTTP/1.0 knows no chunks: the end of the connection is the end of the body
     this.#chunked = length === UNKNOWN_LENGTH && this.http11;
-    this.#close = close || !this.#keepAlive || owner.leaving || (length === UNKNOWN_LENGTH && !this.http11);
+    this.#untilClose = length === UNKNOWN_LENGTH && !this.http11;
+    this.#close = close || !this.#keepAlive || owner.leaving || this.#untilClose;
     let head = answerHead(status, statusText, fields);
     if (length >= 0) head += `content-length: ${length}\r\n`;
     else if (this.#chunked) head += 'transfer-encoding: chunked\r\n';
@@ -163,7 +165,8 @@ export class Http1Front implements Front {
   #whole(): void {
     const { socket } = this.#connection;
     if (socket.writableLength === 0) this.#finish();
-    else socket.write('', () => this.#finish());
+    // an error is followed by the connection's close, which says that it was not whole
+    else socket.write('', (error) => error == null && this.#finish());
   }
 
   #finish(): void {
@@ -175,7 +178,10 @@ export class Http1Front implements Front {
   }
 
   cut(): void {
-    this.#connection.socket.destroy();
+    const { socket } = this.#connection;
+    // where the end of the connection ends the body, an orderly end would pass for the whole of it
+    if (this.#untilClose) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   drained(): void {

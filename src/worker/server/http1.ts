@@ -18,7 +18,7 @@ import { Connection, type ConnectionOwner } from './connection.ts';
 export type CurrentRuntime = () => Runtime;
 
 const BACKLOG = 4096;
-/** Deadlines of heads and of idle connections are kept to this. */
+/** Deadlines of heads and of idle connections come up to twice this late, and never early: their beginning is a sweep's. */
 const SWEEP_MS = 500;
 
 export class Http1Server implements ConnectionOwner {
@@ -124,11 +124,11 @@ export class Http1Server implements ConnectionOwner {
     for (const connection of this.#connections) {
       const { headSinceMs } = connection;
       if (headSinceMs > 0) {
-        if (this.nowMs - headSinceMs > headerTimeoutMs) connection.timeOut();
+        if (this.nowMs - headSinceMs > headerTimeoutMs + SWEEP_MS) connection.timeOut();
       } else if (connection.idle) {
         // one that never sent a request has the time of a head, not that of a keep-alive
         const allowedMs = connection.served === 0 ? headerTimeoutMs : idleTimeoutMs;
-        if (this.nowMs - connection.idleSinceMs > allowedMs) connection.close();
+        if (this.nowMs - connection.idleSinceMs > allowedMs + SWEEP_MS) connection.close();
       }
     }
   }

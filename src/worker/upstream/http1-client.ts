@@ -10,7 +10,7 @@ import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { monotonicMs } from '../../shared/clock.ts';
 import { BodyWriter } from './body-writer.ts';
-import { ResponseReader, type ResponseSink } from './response-reader.ts';
+import { ResponseReader, type ResponseSink, ResponseSyntaxError } from './response-reader.ts';
 
 /** What a request must bring; a subset of undici's DispatchOptions. Checked by the exchange, not again here. */
 export interface Http1Request {
@@ -249,7 +249,9 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
   }
 
   #lost(): void {
-    this.#broken(new ConnectionLostError(!this.#anyByte && this.#served > 0));
+    // within a head it is no HTTP; within a body the handler knows by itself
+    if (this.#anyByte) this.#broken(new ResponseSyntaxError('the answer ends within itself'));
+    else this.#broken(new ConnectionLostError(this.#served > 0));
   }
 
   #broken(error: Error): void {

@@ -3,8 +3,7 @@ import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { compile } from '../../../src/shared/config/compile.ts';
 import { POLICY_ORDER } from '../../../src/shared/config/policies.ts';
-import { pack, unpack } from '../../../src/shared/messages.ts';
-import type { RoutePlan } from '../../../src/shared/plan.ts';
+import { packRoutes, unpackRoutes } from '../../../src/shared/messages.ts';
 import { POLICY_NAMES } from '../../../src/worker/policies/catalogue.ts';
 import { good } from './loading.ts';
 
@@ -120,7 +119,7 @@ routes: [${ids.map((id) => `{ id: ${id}, path: /${id}, policies: { respond: {} }
 
 test('a plan survives the way to a worker', () => {
   const { routes } = compiled();
-  assert.deepEqual(unpack<RoutePlan[]>(pack(routes)), routes);
+  assert.deepEqual(unpackRoutes(packRoutes(routes)), routes);
 });
 
 test('a pool is another one when its upstream, origin or connect timeout is', () => {

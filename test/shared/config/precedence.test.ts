@@ -19,6 +19,7 @@ function route(pathKind: PathKind, path: string, more: Partial<RoutePlan> = {}):
     timeoutMs: 1000,
     policies: [],
     allowEncodedSlashes: false,
+    tier: 0,
     ...more,
   };
 }

@@ -41,7 +41,8 @@ test('statuses and methods alternate without being mixed up', () => {
     route.finished('GET', 404, 1);
   }
   const seen = readings(segment);
-  for (const labels of ['r,GET,200', 'r,HEAD,200', 'r,GET,404']) assert.deepEqual(seen.get(`http_requests_total{${labels}}`), [100]);
+  for (const labels of ['r,GET,200', 'r,HEAD,200', 'r,GET,404'])
+    assert.deepEqual(seen.get(`http_requests_total{${labels}}`), [100]);
 });
 
 test('methods that a client invents share one label', () => {

@@ -9,5 +9,8 @@ test('a policy is found by its name, and no other name finds one', () => {
 });
 
 test('the catalogue and the configuration run policies in the same order', () => {
-  assert.deepEqual(POLICY_NAMES, POLICY_ORDER.filter((name) => POLICY_NAMES.includes(name)));
+  assert.deepEqual(
+    POLICY_NAMES,
+    POLICY_ORDER.filter((name) => POLICY_NAMES.includes(name)),
+  );
 });

@@ -28,5 +28,8 @@ test('a body is handed over as the bytes of its UTF-8', () => {
 
 test('without a body there is no Content-Type, and a redirect names where to go', () => {
   assert.deepEqual(replied({ status: 204 }), { status: 204, fields: [], body: '' });
-  assert.deepEqual(replied({ status: 301, location: 'https://a.example/b' }).fields, ['location', 'https://a.example/b']);
+  assert.deepEqual(replied({ status: 301, location: 'https://a.example/b' }).fields, [
+    'location',
+    'https://a.example/b',
+  ]);
 });

@@ -26,7 +26,8 @@ test('the matched prefix is replaced and the rest stays byte for byte', () => {
     ['/', '/', '/users', '/users'],
     ['/v2', '/api', '/api//users/%2Fa', '/v2//users/%2Fa'],
   ];
-  for (const [prefix, matched, path, expected] of table) assert.equal(rewritten({ prefix }, matched, path), expected, `${prefix} for ${matched} in ${path}`);
+  for (const [prefix, matched, path, expected] of table)
+    assert.equal(rewritten({ prefix }, matched, path), expected, `${prefix} for ${matched} in ${path}`);
 });
 
 test('a fixed path replaces all of it', () => {

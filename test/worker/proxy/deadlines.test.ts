@@ -150,7 +150,11 @@ test('after a stall, even of several turns, all that is due fires and the rest d
     });
     clock.stall(stallMs);
     clock.pass(2 * TICK_MS);
-    assert.deepEqual([...due, ...rest].map((probe) => probe.firedMs.length), [1, 1, 1, 0, 0], `${stallMs} ms`);
+    assert.deepEqual(
+      [...due, ...rest].map((probe) => probe.firedMs.length),
+      [1, 1, 1, 0, 0],
+      `${stallMs} ms`,
+    );
     clock.pass(6100);
     for (const probe of rest) assert.equal(probe.firedMs.length, 1, `${stallMs} ms`);
   }
@@ -181,9 +185,18 @@ test('a wheel without deadlines has no timer', (t) => {
 test('any history of starts, stops and time ends as with a plain list', (t) => {
   const clock = holdClock(t);
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant('start' as const), ms: fc.double({ min: 0, max: 11_000, noNaN: true }) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('start' as const),
+        ms: fc.double({ min: 0, max: 11_000, noNaN: true }),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('stop' as const), ms: fc.nat(50) }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.double({ min: 0, max: 120, noNaN: true }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.double({ min: 0, max: 120, noNaN: true }) }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('stall' as const), ms: fc.nat(7000) }) },
   );
   fc.assert(
@@ -206,7 +219,8 @@ test('any history of starts, stops and time ends as with a plain list', (t) => {
         for (const { probe, dueMs, stopped } of started) {
           if (stopped || nowMs < dueMs) assert.equal(probe.firedMs.length, 0);
           else assert.ok(probe.firedMs.length <= 1);
-          if (!stopped && nowMs > dueMs + 2 * TICK_MS && kind === 'pass' && ms > 2 * TICK_MS) assert.equal(probe.firedMs.length, 1);
+          if (!stopped && nowMs > dueMs + 2 * TICK_MS && kind === 'pass' && ms > 2 * TICK_MS)
+            assert.equal(probe.firedMs.length, 1);
           for (const firedMs of probe.firedMs) assert.ok(firedMs >= dueMs);
         }
       }

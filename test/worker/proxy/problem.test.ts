@@ -45,12 +45,18 @@ test('fields name the request and the kind of failure', () => {
 test('Proxy-Status is absent only where no error type of RFC 9209 fits', () => {
   for (const reason of REASONS) {
     const error = FAILURES[reason].proxyError;
-    assert.equal(field(problemFields(reason, 'id', 0, null), 'proxy-status'), error === null ? undefined : `weir; error=${error}`);
+    assert.equal(
+      field(problemFields(reason, 'id', 0, null), 'proxy-status'),
+      error === null ? undefined : `weir; error=${error}`,
+    );
   }
-  assert.deepEqual(REASONS.filter((reason) => FAILURES[reason].proxyError === null), ['route_not_found', 'method_not_allowed']);
+  assert.deepEqual(
+    REASONS.filter((reason) => FAILURES[reason].proxyError === null),
+    ['route_not_found', 'method_not_allowed'],
+  );
 });
 
-test('Retry-After is the table\'s unless the caller knows better, and every 503 and 429 has one', () => {
+test("Retry-After is the table's unless the caller knows better, and every 503 and 429 has one", () => {
   assert.equal(field(problemFields('connection_limit_reached', 'id', 0, null), 'retry-after'), '1');
   assert.equal(field(problemFields('connection_limit_reached', 'id', 7, null), 'retry-after'), '7');
   for (const reason of REASONS) {
@@ -70,7 +76,10 @@ test('an answer for a socket without a request is whole HTTP that ends the conne
     assert.ok(found, reason);
     assert.equal(found.length, bytes.length, reason);
     assert.equal(found.answer.status, FAILURES[reason].status);
-    assert.deepEqual(found.answer.headers.filter(([name]) => name === 'connection'), [['connection', 'close']]);
+    assert.deepEqual(
+      found.answer.headers.filter(([name]) => name === 'connection'),
+      [['connection', 'close']],
+    );
     assert.equal((JSON.parse(found.answer.body.toString()) as { reason: string }).reason, reason);
   }
 });

@@ -22,6 +22,7 @@ export function plan(route: Partial<RoutePlan> & { id: string; path: string; pat
     timeoutMs: 1000,
     policies: [],
     allowEncodedSlashes: false,
+    tier: 0,
     ...route,
   };
 }

@@ -15,7 +15,9 @@ interface Host {
 /** Endpoints as worker 1 of two sees them, one per weight. */
 function host(weights: number[], backups: boolean[] = []): Host {
   const segment = Segment.inProcess({ rows: 3, items: 64, cells: 256, buckets: 32, arenaBytes: 8192 });
-  const endpoints = weights.map((weight, at) => new Endpoint(plan(segment, at, weight, backups[at] ?? false), 100, segment.ledger(1)));
+  const endpoints = weights.map(
+    (weight, at) => new Endpoint(plan(segment, at, weight, backups[at] ?? false), 100, segment.ledger(1)),
+  );
   return { segment, endpoints };
 }
 
@@ -58,22 +60,29 @@ test('round robin gives every endpoint exactly its weight in every cycle', () =>
   // the first cycle brings the credits, which begin at random, onto their track
   counts(endpoints, 8, () => balancer.choose(endpoints));
   for (let cycle = 0; cycle < 20; cycle++) {
-    assert.deepEqual(counts(endpoints, 8, () => balancer.choose(endpoints)), [5, 1, 2]);
+    assert.deepEqual(
+      counts(endpoints, 8, () => balancer.choose(endpoints)),
+      [5, 1, 2],
+    );
   }
 });
 
 test('whatever the weights, round robin is never more than two requests off in any run', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 2, maxLength: 6 }), fc.integer({ min: 1, max: 300 }), (weights, picks) => {
-      const { endpoints } = host(weights);
-      const balancer = createBalancer('round_robin');
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
-      const seen = counts(endpoints, picks, () => balancer.choose(endpoints));
-      for (const [at, count] of seen.entries()) {
-        const fair = (picks * weights[at]!) / total;
-        assert.ok(Math.abs(count - fair) <= 2, `${count} of ${picks} for weight ${weights[at]} of ${total}`);
-      }
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 2, maxLength: 6 }),
+      fc.integer({ min: 1, max: 300 }),
+      (weights, picks) => {
+        const { endpoints } = host(weights);
+        const balancer = createBalancer('round_robin');
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        const seen = counts(endpoints, picks, () => balancer.choose(endpoints));
+        for (const [at, count] of seen.entries()) {
+          const fair = (picks * weights[at]!) / total;
+          assert.ok(Math.abs(count - fair) <= 2, `${count} of ${picks} for weight ${weights[at]} of ${total}`);
+        }
+      },
+    ),
   );
 });
 

@@ -36,7 +36,7 @@ test('what the kernel, the resolver, TLS and undici throw has its reason', () =>
   for (const [code, reason] of table) assert.equal(reasonOf(coded(code), false), reason, code);
 });
 
-test('undici\'s own errors have their reason by code', () => {
+test("undici's own errors have their reason by code", () => {
   const table: [Error, string][] = [
     [new errors.ConnectTimeoutError(), 'connection_timeout'],
     [new errors.SocketError('other side closed'), 'connection_terminated'],
@@ -53,18 +53,40 @@ test('undici\'s own errors have their reason by code', () => {
 });
 
 test('once the answer has begun, whatever ends it has cut it', () => {
-  for (const code of ['UND_ERR_SOCKET', 'ECONNRESET', 'HPE_INVALID_CHUNK_SIZE', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'EPROTO', 'whatever']) {
+  for (const code of [
+    'UND_ERR_SOCKET',
+    'ECONNRESET',
+    'HPE_INVALID_CHUNK_SIZE',
+    'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+    'EPROTO',
+    'whatever',
+  ]) {
     assert.equal(reasonOf(coded(code), true), 'http_response_incomplete', code);
   }
 });
 
 test('several addresses that all failed count as their first failure', () => {
-  assert.equal(reasonOf(new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]), false), 'connection_refused');
-  assert.equal(reasonOf(Object.assign(new AggregateError([coded('ETIMEDOUT')]), { code: 'ECONNREFUSED' }), false), 'connection_timeout');
+  assert.equal(
+    reasonOf(new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]), false),
+    'connection_refused',
+  );
+  assert.equal(
+    reasonOf(Object.assign(new AggregateError([coded('ETIMEDOUT')]), { code: 'ECONNREFUSED' }), false),
+    'connection_timeout',
+  );
 });
 
-test('what is unknown is the gateway\'s own fault, whatever its type', () => {
-  for (const error of [new Error('ECONNREFUSED'), null, undefined, 'ECONNREFUSED', 7, coded('WHAT'), { code: 7 }, new AggregateError([])]) {
+test("what is unknown is the gateway's own fault, whatever its type", () => {
+  for (const error of [
+    new Error('ECONNREFUSED'),
+    null,
+    undefined,
+    'ECONNREFUSED',
+    7,
+    coded('WHAT'),
+    { code: 7 },
+    new AggregateError([]),
+  ]) {
     assert.equal(reasonOf(error, false), 'proxy_internal_error');
   }
 });

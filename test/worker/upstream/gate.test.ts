@@ -237,43 +237,49 @@ test('any history over two workers keeps the cap, the bound of the queue and the
     pick: fc.nat(30),
   });
   fc.assert(
-    fc.property(fc.nat({ max: 4 }), fc.nat({ max: 4 }), fc.array(step, { maxLength: 80 }), (capLess, queueMax, steps) => {
-      const cap = capLess + 1;
-      const { gate, held, waiting } = host(t, 2);
-      const gates = [gate(1, cap, queueMax), gate(2, cap, queueMax)];
-      const queues: Guest[][] = [[], []];
-      const slots = [0, 0];
-      for (const { worker, kind, pick } of steps) {
-        const own = gates[worker]!;
-        const queue = queues[worker]!;
-        if (kind === 'arrive') {
-          if (own.tryTake()) slots[worker]! += 1;
-          else {
-            const guest: Guest = new Guest(() => {
-              // first in, first out: whoever waits in front of it has given up
-              for (const before of queue.slice(0, queue.indexOf(guest))) assert.ok(!before.waiting);
-              slots[worker]! += 1;
-            });
-            if (own.join(guest)) queue.push(guest);
+    fc.property(
+      fc.nat({ max: 4 }),
+      fc.nat({ max: 4 }),
+      fc.array(step, { maxLength: 80 }),
+      (capLess, queueMax, steps) => {
+        const cap = capLess + 1;
+        const { gate, held, waiting } = host(t, 2);
+        const gates = [gate(1, cap, queueMax), gate(2, cap, queueMax)];
+        const queues: Guest[][] = [[], []];
+        const slots = [0, 0];
+        for (const { worker, kind, pick } of steps) {
+          const own = gates[worker]!;
+          const queue = queues[worker]!;
+          if (kind === 'arrive') {
+            if (own.tryTake()) slots[worker]! += 1;
+            else {
+              const guest: Guest = new Guest(() => {
+                // first in, first out: whoever waits in front of it has given up
+                for (const before of queue.slice(0, queue.indexOf(guest))) assert.ok(!before.waiting);
+                slots[worker]! += 1;
+              });
+              if (own.join(guest)) queue.push(guest);
+            }
+          } else if (kind === 'release') {
+            if (slots[worker]! > 0) {
+              slots[worker]! -= 1;
+              own.release();
+            }
+          } else {
+            const guest = queue.filter((each) => each.waiting)[pick];
+            guest?.giveUp(own);
           }
-        } else if (kind === 'release') {
-          if (slots[worker]! > 0) {
-            slots[worker]! -= 1;
-            own.release();
-          }
-        } else {
-          const guest = queue.filter((each) => each.waiting)[pick];
-          guest?.giveUp(own);
+          const stillWaiting = queues.flat().filter((guest) => guest.waiting).length;
+          assert.equal(held(), slots[0]! + slots[1]!);
+          assert.ok(held() <= cap);
+          assert.equal(waiting(), stillWaiting);
+          assert.ok(stillWaiting <= queueMax);
         }
-        const stillWaiting = queues.flat().filter((guest) => guest.waiting).length;
-        assert.equal(held(), slots[0]! + slots[1]!);
-        assert.ok(held() <= cap);
-        assert.equal(waiting(), stillWaiting);
-        assert.ok(stillWaiting <= queueMax);
-      }
-      for (const [at, queue] of queues.entries()) for (const guest of queue) if (guest.waiting) guest.giveUp(gates[at]!);
-      assert.equal(waiting(), 0);
-    }),
+        for (const [at, queue] of queues.entries())
+          for (const guest of queue) if (guest.waiting) guest.giveUp(gates[at]!);
+        assert.equal(waiting(), 0);
+      },
+    ),
     { numRuns: 500 },
   );
 });

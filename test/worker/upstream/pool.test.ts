@@ -15,18 +15,21 @@ interface Outcome {
 function ask(pool: Dispatcher, path: string, headers: string[] = []): Promise<Outcome> {
   const outcome: Outcome = { status: 0, error: null };
   const done = new Promise<Outcome>((resolve) => {
-    pool.dispatch({ method: 'GET', path, headers: ['host', 'h', ...headers], body: null } as Dispatcher.DispatchOptions, {
-      onRequestStart() {},
-      onResponseStart(_controller, status) {
-        outcome.status = status;
+    pool.dispatch(
+      { method: 'GET', path, headers: ['host', 'h', ...headers], body: null } as Dispatcher.DispatchOptions,
+      {
+        onRequestStart() {},
+        onResponseStart(_controller, status) {
+          outcome.status = status;
+        },
+        onResponseData() {},
+        onResponseEnd: () => resolve(outcome),
+        onResponseError(_controller, error) {
+          outcome.error = error;
+          resolve(outcome);
+        },
       },
-      onResponseData() {},
-      onResponseEnd: () => resolve(outcome),
-      onResponseError(_controller, error) {
-        outcome.error = error;
-        resolve(outcome);
-      },
-    });
+    );
   });
   return within(5000, done, `an outcome for ${path}`);
 }
@@ -61,7 +64,10 @@ test('a pool opens no more connections than there are requests at once, and uses
   t.after(() => pool.destroy());
   for (let round = 0; round < 5; round++) {
     const answers = await Promise.all(['/1', '/2', '/3'].map((path) => ask(pool, path)));
-    assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
   }
   assert.equal(origin.connections, 3);
 });
@@ -72,14 +78,17 @@ test('an answer that was paused as it ended does not hold up the next one on its
   const pool = createPool(origin.url, 1000, 1);
   t.after(() => pool.destroy());
   const paused = new Promise<void>((resolve, reject) => {
-    pool.dispatch({ method: 'GET', path: '/first', headers: ['host', 'h'], body: null } as unknown as Dispatcher.DispatchOptions, {
-      onRequestStart() {},
-      onResponseStart() {},
-      // the client of this one is slow: back-pressure with the very last bytes
-      onResponseData: (controller) => controller.pause(),
-      onResponseEnd: () => resolve(),
-      onResponseError: (_controller, error) => reject(error),
-    });
+    pool.dispatch(
+      { method: 'GET', path: '/first', headers: ['host', 'h'], body: null } as unknown as Dispatcher.DispatchOptions,
+      {
+        onRequestStart() {},
+        onResponseStart() {},
+        // the client of this one is slow: back-pressure with the very last bytes
+        onResponseData: (controller) => controller.pause(),
+        onResponseEnd: () => resolve(),
+        onResponseError: (_controller, error) => reject(error),
+      },
+    );
   });
   await within(5000, paused, 'the first answer');
   assert.equal((await ask(pool, '/second')).status, 200);
