@@ -36,7 +36,8 @@ export class Load {
 
   statuses(sinceMs = 0): Map<number, number> {
     const counts = new Map<number, number>();
-    for (const { status, startedMs } of this.seen) if (startedMs >= sinceMs) counts.set(status, (counts.get(status) ?? 0) + 1);
+    for (const { status, startedMs } of this.seen)
+      if (startedMs >= sinceMs) counts.set(status, (counts.get(status) ?? 0) + 1);
     return counts;
   }
 

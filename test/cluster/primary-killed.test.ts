@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { processStartTicks } from '../../src/shared/memory/slots.ts';
+import { atRest } from '../gateway/rest.ts';
 import { until } from '../helpers/deadline.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { delayed, reply, startOrigin } from '../helpers/origin.ts';
@@ -46,15 +47,18 @@ routes: [{ id: all, path_prefix: /, upstream: origin }]
   await Promise.all([established.stop(), fresh.stop()]);
 
   for (const load of [established, fresh]) {
-    assert.deepEqual(load.errors().map(({ error }) => error?.message), []);
+    assert.deepEqual(
+      load.errors().map(({ error }) => error?.message),
+      [],
+    );
     assert.deepEqual([...load.statuses().keys()], [200]);
   }
-  const metrics = await until(2000, 'rest', async () => {
-    const now = await second.metrics();
-    return now.get('connections_active') === 0 && now;
-  });
+  const metrics = await atRest(second);
   // over both lives of the host nothing was counted twice or lost
-  assert.equal(metrics.get('http_requests_total{route="all",method="GET",status="200"}'), established.seen.length + fresh.seen.length);
+  assert.equal(
+    metrics.get('http_requests_total{route="all",method="GET",status="200"}'),
+    established.seen.length + fresh.seen.length,
+  );
   assert.equal(metrics.get('http_requests_active'), 0);
   assert.equal(metrics.get('upstream_connection_saturation_ratio{upstream="origin"}'), 0);
 });

@@ -87,6 +87,34 @@ test('a backup is not asked while the other is well', async () => {
   assert.deepEqual(await spread('/spare', 50, 5), [50, 0, 0]);
 });
 
+test('a reload changes weights and backups, and keeps the connections', async () => {
+  const config = (endpoints: string) => `
+listeners: [{ address: 127.0.0.1:0 }]
+upstreams: { turns: { endpoints: [${endpoints}], balance: round_robin } }
+routes: [{ id: turns, path_prefix: /, upstream: turns }]
+`;
+  const [a, b] = origins.map(({ url }) => url);
+  await using reloaded = await startGateway({ config: config(`'${a}', '${b}'`) });
+  const before = origins.map(({ requests }) => requests.length);
+  const gained = () => origins.map(({ requests }, at) => requests.length - before[at]!);
+  const client = openClient(1);
+  for (let n = 0; n < 20; n++) await client.get(reloaded.url);
+  assert.deepEqual(gained(), [10, 10, 0]);
+  const connections = origins.map((origin) => origin.connections);
+  assert.equal((await reloaded.reload(config(`{ url: '${a}', weight: 4 }, '${b}'`))).ok, true);
+  for (let n = 0; n < 50; n++) await client.get(reloaded.url);
+  const [heavy, light] = gained() as [number, number];
+  assert.ok(Math.abs(heavy - 50) <= 2 && Math.abs(light - 20) <= 2, gained().join());
+  assert.equal((await reloaded.reload(config(`{ url: '${a}', weight: 4, backup: true }, '${b}'`))).ok, true);
+  for (let n = 0; n < 20; n++) await client.get(reloaded.url);
+  assert.deepEqual(gained(), [heavy, light + 20, 0]);
+  assert.deepEqual(
+    origins.map((origin) => origin.connections),
+    connections,
+  );
+  client.close();
+});
+
 test('afterwards nothing is held', async () => {
   await atRest(gateway);
 });

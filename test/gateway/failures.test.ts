@@ -222,6 +222,26 @@ test('closed before an answer byte: an idempotent request is repeated as often a
   assert.equal((await ask('/raw')).status, 200);
 });
 
+test('a body that the upstream has begun to take is not sent again, whatever the method', async () => {
+  await dropIdle();
+  for (const framing of ['Transfer-Encoding: chunked', 'Content-Length: 100000']) {
+    const connections = raw.connections.length;
+    rawScript = async (connection) => {
+      await connection.bytes((text) => text.includes('begun'));
+      connection.end();
+    };
+    const client = await openRaw(port);
+    client.send(
+      `PUT /raw HTTP/1.1\r\nHost: h\r\n${framing}\r\n\r\n${framing.startsWith('T') ? '5\r\nbegun\r\n' : 'begun'}`,
+    );
+    const answer = await client.response();
+    assert.equal(answer.status, 502);
+    assert.equal(field(answer.headers, 'proxy-status'), 'weir; error=connection_terminated');
+    assert.equal(raw.connections.length - connections, 1, framing);
+    client.destroy();
+  }
+});
+
 /** Leaves one idle upstream connection that the origin closes as soon as a second request comes on it. */
 async function withStaleConnection(path: string): Promise<void> {
   rawScript = async (connection, index) => {

@@ -213,7 +213,7 @@ test('every way for a request to end gives its slot back', async (t) => {
         `POST /capped/large HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${`4000\r\n${'x'.repeat(0x4000)}\r\n`.repeat(20)}`,
       ),
     async () => {
-      origin.answer((_request, response) => response.socket?.destroy());
+      origin.answer((_request, response) => void response.socket?.destroy());
       await get('/capped/broken');
       origin.answer(reply(200, 'ok'));
     },

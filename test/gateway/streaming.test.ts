@@ -165,6 +165,45 @@ test('a client that stops reading stops the origin, and gets the rest when it go
   assert.equal(received, size);
 });
 
+test('small pieces reach a slow client unchanged, however long they have to wait', async (t) => {
+  const size = 16 * MIB;
+  origin.answer((_request, response) => {
+    response.writeHead(200, { 'content-length': size });
+    let sent = 0;
+    const send = () => {
+      if (sent >= size) return response.end();
+      const piece = pattern(sent, Math.min(3001, size - sent));
+      sent += piece.length;
+      if (response.write(piece)) setImmediate(send);
+      else response.once('drain', send);
+    };
+    send();
+  });
+  const asking = request(`${gateway.url}/pieces`);
+  t.after(() => asking.destroy());
+  let received = 0;
+  const done = new Promise<void>((resolve, reject) => {
+    asking.on('response', (response) => {
+      let untilPause = MIB;
+      response.on('data', (chunk: Buffer) => {
+        if (!chunk.equals(pattern(received, chunk.length)))
+          reject(new Error(`another byte than sent after ${received}`));
+        received += chunk.length;
+        untilPause -= chunk.length;
+        if (untilPause > 0) return;
+        // long enough for all buffers on the way to fill
+        untilPause = 4 * MIB;
+        response.pause();
+        setTimeout(() => response.resume(), 250);
+      });
+      response.on('end', resolve);
+    });
+    asking.on('error', reject).end();
+  });
+  await within(40_000, done, 'the whole answer');
+  assert.equal(received, size);
+});
+
 test('an origin that stops reading stops the client, and gets the rest when it goes on', async () => {
   let go = () => {};
   const mayRead = new Promise<void>((resolve) => {

@@ -60,14 +60,7 @@ const TREATMENTS = new Map<string, Treatment>([
 ]);
 
 /** Fields that a `Connection` option may not take away: identity and credentials would vanish on the client's word. */
-const NOT_NOMINABLE = new Set([
-  'authorization',
-  'cookie',
-  'tracestate',
-  'cache-control',
-  'content-type',
-  'content-encoding',
-]);
+const NOT_NOMINABLE = new Set(['authorization', 'cookie', 'cache-control', 'content-type', 'content-encoding']);
 
 // Clients spell a name in the same way each time: the lower-casing and the look-up are paid once per spelling.
 const MAX_SPELLINGS = 2048;

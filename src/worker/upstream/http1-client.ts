@@ -208,6 +208,7 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
     const socket = this.#socket;
     if (socket === null) return;
     this.#socket = null;
+    this.#reader.stop();
     socket.destroy();
   }
 

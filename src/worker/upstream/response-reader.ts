@@ -63,6 +63,8 @@ export class ResponseReader {
   #remaining = 0;
   #reusable = false;
   #trailerBytes = 0;
+  /** given up from within a call of the sink: what is left of this read belongs to nobody */
+  #stopped = false;
   /** seconds that the last answer's `Keep-Alive: timeout=` gave the connection; -1: it said nothing */
   keepAliveSeconds = -1;
 
@@ -72,11 +74,19 @@ export class ResponseReader {
 
   /** A request was written: the next bytes are its answer. @param bodiless it was HEAD */
   expect(bodiless: boolean): void {
+    this.#stopped = false;
     this.#state = HEAD;
     this.#headless = bodiless;
     this.#interim = 0;
     this.#restLength = 0;
     this.#searched = 0;
+  }
+
+  /** The connection is gone: nothing more is shown to the sink, not even of the bytes that are being read right now. */
+  stop(): void {
+    this.#stopped = true;
+    this.#state = IDLE;
+    this.#restLength = 0;
   }
 
   /** No answer is under way. Bytes that arrive now were not asked for. */
@@ -93,6 +103,7 @@ export class ResponseReader {
     let at = 0;
     while (at < buffer.length) {
       const next = this.#step(buffer, at);
+      if (this.#stopped) return;
       if (next < 0) return this.#keep(buffer, at);
       at = next;
     }
@@ -289,6 +300,7 @@ export class ResponseReader {
    * thrown away together with the connection (RFC 9112 section 9.2).
    */
   #finish(buffer: Buffer, end: number): number {
+    if (this.#stopped) return end;
     this.#state = IDLE;
     this.#sink.responseEnd(this.#reusable && end === buffer.length);
     return buffer.length;

@@ -34,9 +34,14 @@ export class Upstream {
     this.gate = before?.gate ?? new Gate(ledger, plan.item, plan.waitingItem, cap, plan.queueMax);
   }
 
-  /** The plan is in force: its limits become the gate's. */
+  /** The plan is in force: its limits become the gate's, its weights the endpoints'. */
   enforce(): void {
     this.gate.resize(this.plan.maxConcurrentRequests, this.plan.queueMax);
+    for (let at = 0; at < this.endpoints.length; at++) {
+      // carried over with its sockets: the weight that it was made with may be an older plan's
+      this.endpoints[at]!.weight = this.plan.endpoints[at]!.weight;
+      this.endpoints[at]!.backup = this.plan.endpoints[at]!.backup;
+    }
   }
 
   /**

@@ -55,7 +55,7 @@ test('fields that a Connection option names end here, those of several Connectio
   );
 });
 
-test("a Connection option cannot take away credentials, the body's type or the trace", () => {
+test('a Connection option cannot take away credentials or what the body means', () => {
   const raw = [
     'Authorization',
     'Bearer t',
@@ -65,8 +65,6 @@ test("a Connection option cannot take away credentials, the body's type or the t
     'text/plain',
     'Content-Encoding',
     'br',
-    'tracestate',
-    'v=1',
     'Cache-Control',
     'no-store',
   ];
@@ -92,7 +90,7 @@ test("what a Connection option names before Weir adds its own is gone, and Weir'
   assert.deepEqual(found.forward, []);
   assert.equal(found.host, 'h');
   assert.equal(found.contentLength, 5);
-  addGatewayFields(found.forward, 'up:1', '1.2.3.4', 'http', 'h', 'id', 'tp', false);
+  addGatewayFields(found.forward, 'up:1', '1.2.3.4', 'http', 'h', 'id', 'tp', null, false);
   assert.deepEqual(found.forward, [
     'host',
     'up:1',
@@ -165,7 +163,7 @@ test('TE: trailers is noted and no other coding passes', () => {
   assert.equal(read('TE', 'gzip, Trailers').found.acceptsTrailers, true);
   assert.equal(read('TE', 'gzip').found.acceptsTrailers, false);
   const { found } = read('TE', 'gzip, trailers', 'Connection', 'TE');
-  addGatewayFields(found.forward, 'h', 'a', 'http', 'h', 'id', 'tp', found.acceptsTrailers);
+  addGatewayFields(found.forward, 'h', 'a', 'http', 'h', 'id', 'tp', null, found.acceptsTrailers);
   assert.deepEqual(found.forward.slice(-2), ['te', 'trailers']);
 });
 
@@ -194,6 +192,14 @@ test('what the exchange needs to know is found', () => {
 test('two of a field that must be one count as none', () => {
   assert.equal(read('traceparent', 'a', 'traceparent', 'b').found.traceparent || null, null);
   assert.equal(read('traceparent', 'a', 'traceparent', 'b', 'traceparent', 'c').found.traceparent || null, null);
+});
+
+test('tracestate is told apart from what passes: it belongs to a trace that may not be continued', () => {
+  const { found } = read('tracestate', 'a=1', 'TraceState', 'b=2', 'Connection', 'tracestate');
+  assert.deepEqual(found.forward, []);
+  assert.equal(found.tracestate, 'a=1,b=2');
+  addGatewayFields(found.forward, 'h', 'a', 'http', 'h', 'id', 'tp', found.tracestate, false);
+  assert.deepEqual(found.forward.slice(-2), ['tracestate', 'a=1,b=2']);
 });
 
 test('our own entries in Via are counted, and Via passes', () => {
@@ -299,9 +305,10 @@ const OWNED = [
   'x-forwarded-port',
   'x-request-id',
   'traceparent',
+  'tracestate',
 ];
 const PLAIN = ['accept', 'x-a', 'x-b', 'x_c', 'user-agent', 'via', 'x-forwarded', 'forwarded-for', 'hostx'];
-const PROTECTED = ['authorization', 'cookie', 'content-type', 'tracestate', 'content-encoding', 'cache-control'];
+const PROTECTED = ['authorization', 'cookie', 'content-type', 'content-encoding', 'cache-control'];
 
 const spelled = (name: string) =>
   fc

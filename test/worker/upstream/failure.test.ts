@@ -41,7 +41,7 @@ test("undici's own errors have their reason by code", () => {
     [new errors.ConnectTimeoutError(), 'connection_timeout'],
     [new errors.SocketError('other side closed'), 'connection_terminated'],
     [new errors.ClientDestroyedError(), 'connection_terminated'],
-    [new errors.HTTPParserError('x', 'INVALID_VERSION'), 'http_protocol_error'],
+    [Object.assign(new errors.HTTPParserError('x'), { code: 'HPE_INVALID_VERSION' }), 'http_protocol_error'],
     [new errors.HeadersOverflowError(), 'http_protocol_error'],
     [new errors.HeadersTimeoutError(), 'http_response_timeout'],
     [new errors.BodyTimeoutError(), 'http_response_timeout'],

@@ -94,3 +94,41 @@ test('an answer that was paused as it ended does not hold up the next one on its
   assert.equal((await ask(pool, '/second')).status, 200);
   assert.equal(origin.connections, 1);
 });
+
+test('an abort from within an answer does not hand the rest of it to the next request', async (t) => {
+  const origin = await startOrigin(reply(200, 'rest of the first'));
+  t.after(() => origin.close());
+  for (const where of ['head', 'data'] as const) {
+    const pool = createPool(origin.url, 1000, 1);
+    const second: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      const abort = (controller: Dispatcher.DispatchController) => {
+        origin.answer(reply(200, 'second'));
+        // waits in the pool, and is taken as soon as the abort has freed the only connection
+        pool.dispatch(options('/second'), {
+          onRequestStart() {},
+          onResponseStart: (_controller, status) => void second.push(String(status)),
+          onResponseData: (_controller, chunk) => void second.push(chunk.toString()),
+          onResponseEnd: () => resolve(),
+          onResponseError: (_controller, error) => reject(error),
+        });
+        controller.abort(new Error('enough'));
+      };
+      pool.dispatch(options('/first'), {
+        onRequestStart() {},
+        onResponseStart: (controller) => where === 'head' && abort(controller),
+        onResponseData: (controller) => where === 'data' && abort(controller),
+        onResponseEnd: () => reject(new Error('the first one ended')),
+        onResponseError() {},
+      });
+    });
+    await within(5000, ended, 'the second answer');
+    assert.deepEqual(second, ['200', 'second'], where);
+    await pool.destroy();
+    origin.answer(reply(200, 'rest of the first'));
+  }
+});
+
+function options(path: string): Dispatcher.DispatchOptions {
+  return { method: 'GET', path, headers: ['host', 'h'], body: null } as unknown as Dispatcher.DispatchOptions;
+}
