@@ -150,7 +150,7 @@ function matchAsJson(route: RoutePlan): object {
 
 /** Without the numbers that only a running gateway has. */
 function upstreamAsJson(upstream: UpstreamPlan): object {
-  const { item: _item, waitingItem: _waiting, endpoints, ...rest } = upstream;
+  const { item: _item, waitingItem: _waiting, eldestItem: _eldest, endpoints, ...rest } = upstream;
   return { ...snakeKeys(rest), endpoints: endpoints.map(({ origin, weight, backup }) => ({ origin, weight, backup })) };
 }
 

@@ -47,6 +47,8 @@ export interface UpstreamPlan {
   item: number;
   /** ledger item that counts requests waiting in the queue */
   waitingItem: number;
+  /** ledger item whose cells say since when each worker's first in line waits */
+  eldestItem: number;
   endpoints: EndpointPlan[];
   balance: Balance;
   /** in flight over the whole host; 0 = no cap */

@@ -12,6 +12,7 @@ function headOf(upstreams: Record<string, string[]>): PlanHead {
     name,
     item: -1,
     waitingItem: -1,
+    eldestItem: -1,
     endpoints: authorities.map((authority) => ({ authority, item: -1 })),
   }));
   return { ...head, upstreams: filled as unknown as PlanHead['upstreams'] };
@@ -26,7 +27,7 @@ test('the same identity has the same item in every plan, whatever its position',
   assert.equal(after.upstreams[2]?.item, before.upstreams[0]?.item);
   assert.equal(after.upstreams[2]?.endpoints[1]?.item, before.upstreams[0]?.endpoints[0]?.item);
   assert.equal(after.upstreams[0]?.endpoints[0]?.item, before.upstreams[1]?.endpoints[0]?.item);
-  assert.equal(plannedItems(before).size, 2 + 2 + 3, 'an endpoint of two upstreams has two items');
+  assert.equal(plannedItems(before).size, 2 + 2 + 2 + 3, 'an endpoint of two upstreams has two items');
 });
 
 test('what no plan names is given back after a minute, but never while somebody holds it', () => {
@@ -44,7 +45,7 @@ test('what no plan names is given back after a minute, but never while somebody 
   now = 59_000;
   assert.equal(retirement.sweep(next), 0, 'a request of the old plan may still come');
   now = 61_000;
-  assert.equal(retirement.sweep(next), 2, 'waiting/gone and its endpoint');
+  assert.equal(retirement.sweep(next), 3, 'waiting/gone, eldest/gone and its endpoint');
   assert.equal(segment.items.find('upstream/gone'), held);
   segment.ledger(1).lower(held);
   assert.equal(retirement.sweep(next), 1);

@@ -13,6 +13,7 @@ export function resolveItems(head: PlanHead, items: ItemDirectory): void {
   for (const upstream of head.upstreams) {
     upstream.item = items.intern(`upstream/${upstream.name}`);
     upstream.waitingItem = items.intern(`waiting/${upstream.name}`);
+    upstream.eldestItem = items.intern(`eldest/${upstream.name}`);
     for (const endpoint of upstream.endpoints) {
       endpoint.item = items.intern(`endpoint/${upstream.name}/${endpoint.authority}`);
     }
@@ -23,7 +24,7 @@ export function resolveItems(head: PlanHead, items: ItemDirectory): void {
 export function plannedItems(head: PlanHead): Set<number> {
   const planned = new Set<number>();
   for (const upstream of head.upstreams) {
-    planned.add(upstream.item).add(upstream.waitingItem);
+    planned.add(upstream.item).add(upstream.waitingItem).add(upstream.eldestItem);
     for (const endpoint of upstream.endpoints) planned.add(endpoint.item);
   }
   return planned;

@@ -5,13 +5,13 @@ import type { EndpointPlan, PlanHead, PolicyPlan, RoutePlan, RouteTarget, Upstre
 import { splitAddress } from './listeners.ts';
 import { matchOf } from './match.ts';
 import { POLICY_ORDER } from './policies.ts';
-import { compareKeys, precedenceKey } from './precedence.ts';
+import { rankRoutes } from './precedence.ts';
 import type { Route } from './routes.ts';
 import type { Config } from './schema.ts';
 import type { Upstream } from './upstreams.ts';
 
 export interface Compiled {
-  /** epoch 0, every item and waitingItem -1, a listener's port as configured: the primary fills them in */
+  /** epoch 0, every ledger item -1, a listener's port as configured: the primary fills them in */
   head: PlanHead;
   /** strongest first: the index is the rank */
   routes: RoutePlan[];
@@ -42,20 +42,10 @@ export function compile(config: Config, hash: string): Compiled {
       upstreams: Object.entries(config.upstreams).map(([name, upstream]) => upstreamPlan(name, upstream)),
       routeCount: routes.length,
     },
-    routes: sortByPrecedence(routes),
+    routes: rankRoutes(routes),
     admin: { ...splitAddress(config.admin.address), token: config.admin.token ?? null },
     workers: config.workers === 'auto' ? availableParallelism() : config.workers,
   };
-}
-
-/** Stable: equals keep the order of the file. Keys are made once each, not once a comparison. */
-function sortByPrecedence(routes: RoutePlan[]): RoutePlan[] {
-  const keyed = routes.map((route) => ({ route, key: precedenceKey(route) })).sort((a, b) => compareKeys(a.key, b.key));
-  let tier = 0;
-  return keyed.map(({ route, key }, at) => {
-    if (at > 0 && compareKeys(keyed[at - 1]!.key, key) !== 0) tier += 1;
-    return { ...route, tier };
-  });
 }
 
 function routePlan(route: Route, upstreams: Map<string, number>): RoutePlan {
@@ -92,6 +82,7 @@ function upstreamPlan(name: string, upstream: Upstream): UpstreamPlan {
     name,
     item: -1,
     waitingItem: -1,
+    eldestItem: -1,
     endpoints: upstream.endpoints.map((endpoint) => endpointPlan(name, upstream, endpoint)),
     balance: upstream.balance,
     maxConcurrentRequests: upstream.max_concurrent_requests ?? 0,

@@ -29,6 +29,16 @@ export function comparePrecedence(a: RoutePlan, b: RoutePlan): number {
   return compareKeys(precedenceKey(a), precedenceKey(b));
 }
 
+/** Sorts strongest first and numbers the tiers. Stable: equals keep their order. Keys are made once each, not once a comparison. */
+export function rankRoutes(routes: readonly RoutePlan[]): RoutePlan[] {
+  const keyed = routes.map((route) => ({ route, key: precedenceKey(route) })).sort((a, b) => compareKeys(a.key, b.key));
+  let tier = 0;
+  return keyed.map(({ route, key }, at) => {
+    if (at > 0 && compareKeys(keyed[at - 1]!.key, key) !== 0) tier += 1;
+    return { ...route, tier };
+  });
+}
+
 export function precedenceKey(route: RoutePlan): PrecedenceKey {
   const template = route.pathKind === 'template';
   const parameters = template ? (route.path.match(/\{/g)?.length ?? 0) : 0;

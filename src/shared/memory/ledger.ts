@@ -49,6 +49,25 @@ export class Ledger {
     Atomics.store(this.#i32, at, own - 1);
   }
 
+  /** Writes this process's cell of an item that is no count: the others may read it, sweep() zeroes it. @param value int32 */
+  publish(item: number, value: number): void {
+    Atomics.store(this.#i32, this.#first + item * this.#stride + this.#row, value);
+  }
+
+  /** The earliest of the int32 times that the other processes publish; 0: none does. Wraps around as they do. */
+  earliestElsewhere(item: number): number {
+    const i32 = this.#i32;
+    const from = this.#first + item * this.#stride;
+    const mine = from + this.#row;
+    const end = from + Atomics.load(i32, HEADER.rowsUsed);
+    let earliest = 0;
+    for (let at = from; at < end; at += 1) {
+      const time = at === mine ? 0 : Atomics.load(i32, at);
+      if (time !== 0 && (earliest === 0 || ((time - earliest) | 0) < 0)) earliest = time;
+    }
+    return earliest;
+  }
+
   /** What this process holds. */
   own(item: number): number {
     return this.#i32[this.#first + item * this.#stride + this.#row]!;

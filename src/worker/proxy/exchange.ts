@@ -63,6 +63,8 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
   #attempt: Attempt | null = null;
   #attempts = 0;
   #tried: Endpoint[] | null = null;
+  /** where the next attempt goes, when that is decided already */
+  #next: Endpoint | null = null;
   #replayed = false;
   #trace: TraceContext | null = null;
 
@@ -75,6 +77,7 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
   #held: Buffer | null = null;
   /** an event stream: the deadline counts from the last byte */
   #idleOnly = false;
+  #upstreamDone = false;
   #finished = false;
 
   constructor(front: Front, worker: WorkerContext, runtime: Runtime) {
@@ -225,8 +228,8 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #dispatch(): void {
-    const upstream = this.#upstream!;
-    const endpoint = upstream.pick(this.#tried);
+    const endpoint = this.#next ?? this.#upstream!.pick(this.#tried);
+    this.#next = null;
     if (endpoint === null) return this.#fail('destination_unavailable');
     const streams = this.#body === null && this.#fields.hasBody;
     const stream = streams ? new StreamedBody(this.#front, this.#runtime.limits.maxBodyBytes) : null;
@@ -289,7 +292,8 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
     }
     this.#tried ??= [];
     this.#tried.push(endpoint);
-    return upstream.pick(this.#tried) !== null;
+    this.#next = upstream.pick(this.#tried);
+    return this.#next !== null;
   }
 
   #attemptOver(): void {
@@ -342,6 +346,7 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
   }
 
   attemptEnd(): void {
+    this.#upstreamDone = true;
     this.#attemptOver();
     this.#releaseSlot();
     if (this.#over) return;
@@ -376,10 +381,15 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
     if (held !== null && !this.#front.write(held)) this.#attempt!.pause();
   }
 
-  /** The connection cannot be used again: a body was not read to its end, or the failure says so. */
+  /**
+   * The connection cannot be used again: the failure says so, or there is body left that is not worth reading. A small
+   * one is read to its end and thrown away, unless the client may not send it at all (it waits for 100 Continue).
+   */
   get #mustClose(): boolean {
     if (this.#reason !== null && failure(this.#reason).closes) return true;
-    return this.#fields.hasBody && !this.#front.bodyComplete;
+    const { hasBody, chunked, contentLength, expectsContinue } = this.#fields;
+    if (!hasBody || this.#front.bodyComplete) return false;
+    return chunked || expectsContinue || contentLength > REPLAYABLE_BYTES;
   }
 
   // ── answers of our own, and every other way to end ─────────────────────────────────────────────────────────────
@@ -407,10 +417,11 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
     this.#front.sendWhole(this.#status, '', fields, problemBody(reason, this.requestId), this.#mustClose);
   }
 
-  /** The deadline, whatever it was for at that moment. */
+  /** The deadline, whatever it was for at that moment. Once the upstream has ended, only a slow client holds it up. */
   expired(): void {
     if (this.waiting) this.#fail('connection_limit_reached');
     else if (this.#readingBody) this.#fail('request_timeout');
+    else if (this.#upstreamDone) this.#fail('client_closed');
     else this.#fail('http_response_timeout');
   }
 

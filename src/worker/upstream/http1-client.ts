@@ -10,7 +10,8 @@ import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { monotonicMs } from '../../shared/clock.ts';
 import { BodyWriter } from './body-writer.ts';
-import { ResponseReader, type ResponseSink, ResponseSyntaxError } from './response-reader.ts';
+import { ResponseReader, type ResponseSink } from './response-reader.ts';
+import { ResponseSyntaxError } from './response-syntax.ts';
 
 /** What a request must bring; a subset of undici's DispatchOptions. Checked by the exchange, not again here. */
 export interface Http1Request {
@@ -56,6 +57,7 @@ const JOINED_BYTES = 16_384;
 /** A connection reads into so much until an answer fills it; then into the large one while the answer lasts. */
 const SMALL_BUFFER = 8192;
 const LARGE_BUFFER = 65_536;
+const NOTHING = Buffer.alloc(0);
 /** Whatever the peer announces. */
 const MAX_IDLE_MS = 60_000;
 
@@ -100,7 +102,8 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
   #idleSinceMs = 0;
   #idleMs: number;
   #paused = false;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(SMALL_BUFFER);
+  /** none while there is no socket: a Pool keeps its clients after a peak */
+  #buffer: Buffer = NOTHING;
   #bufferKept = false;
   #bufferSize = SMALL_BUFFER;
   #closing: (() => void)[] = [];
@@ -123,6 +126,9 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
     this.#request = request;
     this.#handler = handler;
     if (this.#socket !== null && (request.fresh || monotonicMs() - this.#idleSinceMs > this.#idleMs)) this.#drop();
+    // before there is a connection: it can be given up while it is being made
+    handler.onRequestStart(this, null);
+    if (this.#handler === null) return true;
     if (this.#socket === null) this.#connect();
     else this.#begin();
     // answered or refused within the call: free again, and no 'drain' will come
@@ -209,6 +215,7 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
     if (socket === null) return;
     this.#socket = null;
     this.#reader.stop();
+    this.#buffer = NOTHING;
     socket.destroy();
   }
 
@@ -278,29 +285,27 @@ export class Http1Client extends EventEmitter implements ResponseSink, Http1Cont
 
   #begin(): void {
     const request = this.#request!;
+    const socket = this.#socket!;
     this.#anyByte = false;
     this.#paused = false;
-    this.#handler!.onRequestStart(this, null);
-    // aborted in that very call
-    if (this.#handler === null || this.#socket === null) return;
     this.#reader.expect(request.method === 'HEAD');
     const body = request.body;
     const head = headOf(request, body);
     if (body === null) {
-      this.#socket.write(head, 'latin1');
+      socket.write(head, 'latin1');
     } else if (Buffer.isBuffer(body)) {
       if (body.length <= JOINED_BYTES) {
-        this.#socket.write(head + body.toString('latin1'), 'latin1');
+        socket.write(head + body.toString('latin1'), 'latin1');
       } else {
-        this.#socket.cork();
-        this.#socket.write(head, 'latin1');
-        this.#socket.write(body);
-        this.#socket.uncork();
+        socket.cork();
+        socket.write(head, 'latin1');
+        socket.write(body);
+        socket.uncork();
       }
     } else {
-      this.#socket.write(head, 'latin1');
+      socket.write(head, 'latin1');
       this.#bodySent = false;
-      new BodyWriter(this.#socket, body, lengthOf(request), this.#onBodySent, this.#onBodyFailed);
+      new BodyWriter(socket, body, lengthOf(request), this.#onBodySent, this.#onBodyFailed);
     }
   }
 

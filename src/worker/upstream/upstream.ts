@@ -31,7 +31,7 @@ export class Upstream {
     this.#balancer = createBalancer(plan.balance);
     const cap = plan.maxConcurrentRequests;
     // one queue per upstream and worker, whatever the plan: those who wait in it must not be overtaken after a reload
-    this.gate = before?.gate ?? new Gate(ledger, plan.item, plan.waitingItem, cap, plan.queueMax);
+    this.gate = before?.gate ?? new Gate(ledger, plan, cap, plan.queueMax);
   }
 
   /** The plan is in force: its limits become the gate's, its weights the endpoints'. */

@@ -43,6 +43,7 @@ test('the head names every upstream with its endpoints, in plain numbers', () =>
     name: 'a',
     item: -1,
     waitingItem: -1,
+    eldestItem: -1,
     endpoints: [
       // the default port of a scheme is not written in Host, so not in the authority
       {
@@ -86,6 +87,7 @@ test('routes are sorted by precedence and refer to upstreams by index', () => {
   assert.deepEqual(routes[0]?.targets, []);
   assert.deepEqual(routes[1], {
     id: 'one',
+    tier: 1,
     hosts: ['a.com'],
     pathKind: 'template',
     path: '/u/{id}',

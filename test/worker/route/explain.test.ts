@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { comparePrecedence } from '../../../src/shared/config/precedence.ts';
+import { rankRoutes } from '../../../src/shared/config/precedence.ts';
 import type { RoutePlan } from '../../../src/shared/plan.ts';
 import { explainRoutes, type RoutedRequest, readRequest } from '../../../src/worker/route/explain.ts';
 import { Router } from '../../../src/worker/route/router.ts';
@@ -15,14 +15,14 @@ function request(method: string, target: string, ...rawHeaders: string[]): Route
 
 /** id → [lostBy, rule] */
 function reasons(routes: RoutePlan[], asked: RoutedRequest): Record<string, [string, string | null]> {
-  const { rivals } = explainRoutes(routes.toSorted(comparePrecedence), asked);
+  const { rivals } = explainRoutes(rankRoutes(routes), asked);
   return Object.fromEntries(rivals.map(({ route, lostBy, rule }) => [route.id, [lostBy, rule]]));
 }
 
 test('the explained winner and Allow are the router’s', () => {
   fc.assert(
     fc.property(routeLists, fc.array(requests, { minLength: 1, maxLength: 6 }), (list, asked) => {
-      const routes = list.toSorted(comparePrecedence);
+      const routes = rankRoutes(list);
       const router = new Router<RoutePlan>();
       for (const route of routes) router.add(route, route);
       for (const one of asked) {
@@ -44,7 +44,7 @@ test('a rival without the condition that it was said to fail gets further', () =
   fc.assert(
     fc.property(routeLists, requests, (list, one) => {
       const asked = { ...one, encodedSlash: false };
-      for (const { route, lostBy } of explainRoutes(list.toSorted(comparePrecedence), asked).rivals) {
+      for (const { route, lostBy } of explainRoutes(rankRoutes(list), asked).rivals) {
         if (lostBy === 'precedence' || lostBy === 'path') continue;
         const freed = { host: { hosts: [] }, method: { methods: null }, header: { headers: [] }, query: { query: [] } }[
           lostBy

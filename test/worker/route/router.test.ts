@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePrecedence } from '../../../src/shared/config/precedence.ts';
+import { rankRoutes } from '../../../src/shared/config/precedence.ts';
 import { OperatorError } from '../../../src/shared/errors.ts';
 import type { RoutePlan } from '../../../src/shared/plan.ts';
 import { Router } from '../../../src/worker/route/router.ts';
@@ -22,7 +22,7 @@ function regex(id: string, path: string, rest: Partial<RoutePlan> = {}): RoutePl
 
 function router(...routes: RoutePlan[]): (line: string, rawHeaders?: string[]) => string | null {
   const built = new Router<string>();
-  for (const route of routes.toSorted(comparePrecedence)) built.add(route, route.id);
+  for (const route of rankRoutes(routes)) built.add(route, route.id);
   // 'GET api.com/users?x=1'
   return (line, rawHeaders = []) => {
     const [, method, host, path, search] = /^(\S+) ([^/]*)(\/[^?]*|\*)(.*)$/.exec(line) as unknown as string[];
@@ -240,7 +240,7 @@ test('Allow tells a wrong method from a missing route', () => {
     exact('put', '/a', { methods: ['PUT'], hosts: ['a.com'] }),
     exact('canary', '/a', { methods: ['DELETE'], headers: [['x-canary', '1']] }),
   ];
-  for (const route of routes.toSorted(comparePrecedence)) built.add(route, route.id);
+  for (const route of rankRoutes(routes)) built.add(route, route.id);
   assert.equal(built.match('POST', 'a.com', '/a', '', []), null);
   assert.deepEqual(built.allowed('a.com', '/a', '', []), ['GET', 'HEAD', 'PUT']);
   assert.deepEqual(built.allowed('b.com', '/a', '', []), ['GET', 'HEAD']);

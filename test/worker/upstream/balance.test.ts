@@ -32,6 +32,7 @@ function upstream({ segment, endpoints }: Host, balance: Balance): Upstream {
     name: 'u',
     item: 2,
     waitingItem: 3,
+    eldestItem: 4,
     endpoints: endpoints.map((endpoint) => endpoint.plan),
     balance,
     maxConcurrentRequests: 0,

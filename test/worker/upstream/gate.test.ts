@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { monotonicMs } from '../../../src/shared/clock.ts';
 import type { Ledger } from '../../../src/shared/memory/ledger.ts';
 import { Segment } from '../../../src/shared/memory/segment.ts';
 import { Gate, type Waiter } from '../../../src/worker/upstream/gate.ts';
@@ -25,6 +26,7 @@ function host(t: TestContext, workers = 3): Host {
   const segment = Segment.inProcess({ rows: workers + 1, items: 16, cells: 256, buckets: 32, arenaBytes: 8192 });
   const item = segment.items.intern('upstream/a');
   const waitingItem = segment.items.intern('waiting/a');
+  const eldestItem = segment.items.intern('eldest/a');
   const ledgers = Array.from({ length: workers + 1 }, (_, row) => segment.ledger(row));
   return {
     segment,
@@ -32,7 +34,7 @@ function host(t: TestContext, workers = 3): Host {
     waitingItem,
     ledgers,
     gate(row, cap, queueMax) {
-      const gate = new Gate(ledgers[row]!, item, waitingItem, cap, queueMax);
+      const gate = new Gate(ledgers[row]!, { item, waitingItem, eldestItem }, cap, queueMax);
       const join = gate.join.bind(gate);
       gate.join = (guest) => {
         const taken = join(guest);
@@ -284,4 +286,49 @@ test('any history over two workers keeps the cap, the bound of the queue and the
     ),
     { numRuns: 500 },
   );
+});
+
+test('a slot goes to whoever waits longest on the host, not to the worker that had it', async (t) => {
+  const { gate } = host(t, 2);
+  const here = gate(1, 1, 10);
+  const there = gate(2, 1, 10);
+  assert.equal(here.tryTake(), true);
+  const elder = new Guest();
+  assert.equal(there.join(elder), true);
+  await pause(30);
+  const younger = new Guest();
+  assert.equal(here.join(younger), true);
+  here.release();
+  assert.equal(younger.waiting, true);
+  await until(500, 'the elder to be admitted', () => !elder.waiting, 1);
+  assert.equal(younger.waiting, true);
+  there.release();
+  await until(500, 'the younger to be admitted', () => !younger.waiting, 1);
+  here.release();
+});
+
+test('nobody new overtakes those who wait in another worker', async (t) => {
+  const { gate } = host(t, 2);
+  const here = gate(1, 1, 10);
+  const there = gate(2, 1, 10);
+  assert.equal(here.tryTake(), true);
+  const elder = new Guest();
+  assert.equal(there.join(elder), true);
+  here.release();
+  assert.equal(here.tryTake(), false);
+  await until(500, 'the elder to be admitted', () => !elder.waiting, 1);
+  there.release();
+  assert.equal(here.tryTake(), true);
+  here.release();
+});
+
+test('a worker that hangs with somebody in its queue holds the others up for moments only', async (t) => {
+  const { gate, ledgers, segment } = host(t, 2);
+  const here = gate(1, 1, 10);
+  // what a stopped worker leaves behind: it waits since long ago, and never looks
+  ledgers[2]!.publish(segment.items.find('eldest/a'), (Math.trunc(monotonicMs()) - 5000) | 0);
+  const guest = new Guest();
+  assert.equal(here.join(guest), true);
+  await until(500, 'the guest to be admitted', () => !guest.waiting, 1);
+  here.release();
 });

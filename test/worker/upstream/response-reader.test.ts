@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ResponseReader, ResponseSyntaxError } from '../../../src/worker/upstream/response-reader.ts';
+import { ResponseReader } from '../../../src/worker/upstream/response-reader.ts';
+import { ResponseSyntaxError } from '../../../src/worker/upstream/response-syntax.ts';
 
 interface Seen {
   heads: { status: number; fields: string[]; statusText: string }[];
