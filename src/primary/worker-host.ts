@@ -25,7 +25,13 @@ export interface HostedWorker {
 }
 
 /** --disable-sigusr1: no signal opens the inspector of a worker, see early-signals.ts. */
-const WORKER_EXEC_ARGV = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+const WORKER_EXEC_ARGV = [
+  '--disable-sigusr1',
+  '--disable-warning=ExperimentalWarning',
+  // of 16 MB by default: while a large plan is built almost all of it survives, and one scavenge held requests up for
+  // 20 to 90 ms. With 2 MB the worst was 11 ms; the cost of a request did not change, memory under load fell by 15 MB.
+  '--max-semi-space-size=2',
+];
 
 export class WorkerHost {
   readonly #segmentPath: string;

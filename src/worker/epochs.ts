@@ -32,6 +32,7 @@ export class Epochs {
   readonly #ledger: Ledger;
   readonly #counters: Counters;
   #building: Building | null = null;
+  #rehearsal: Router<RouteRuntime> | null = null;
   /** built and acknowledged, waiting for the flip */
   #next: { runtime: Runtime; endpoints: Map<string, Endpoint> } | null = null;
   #current: Runtime | null = null;
@@ -46,6 +47,7 @@ export class Epochs {
   }
 
   begin(head: PlanHead): void {
+    this.#rehearsal = null;
     this.forget();
     const endpoints = new Map<string, Endpoint>();
     const upstreams = head.upstreams.map((plan) => this.#upstream(plan, endpoints));
@@ -58,6 +60,13 @@ export class Epochs {
     if (building === null) return;
     for (const route of routes) building.router.add(route, this.#route(route, building.upstreams));
   }
+
+  /** Builds routes into a plan of their own that is thrown away when the first real one arrives. */
+  readonly rehearse = (routes: readonly RoutePlan[]): void => {
+    if (this.#building !== null || this.#next !== null) return;
+    this.#rehearsal ??= new Router();
+    for (const route of routes) this.#rehearsal.add(route, this.#route(route, []));
+  };
 
   /** @returns the runtime, ready to take over, or null when the plan was forgotten meanwhile */
   finish(epoch: number): Runtime | null {
