@@ -1,12 +1,14 @@
 // A worker process: attaches to the host's control segment, takes its plan from the primary, serves. When the primary
 // is killed it goes on with the plan that it has, until the next primary's workers are up and SIGTERM comes.
 import cluster from 'node:cluster';
+import { setImmediate as setImmediatePromise } from 'node:timers/promises';
 import { invariant } from '../shared/errors.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
+import { ITEM_REQUESTS } from '../shared/memory/layout.ts';
 import { Segment } from '../shared/memory/segment.ts';
 import { processStartTicks } from '../shared/memory/slots.ts';
 import { type PrimaryMessage, pack, unpack, unpackRoutes, type WorkerMessage } from '../shared/messages.ts';
-import type { PlanHead } from '../shared/plan.ts';
+import type { PlanHead, RoutePlan } from '../shared/plan.ts';
 import { Epochs } from './epochs.ts';
 import { startHeart } from './heart.ts';
 import { Counters } from './observe/counters.ts';
@@ -17,6 +19,8 @@ import { Listeners } from './server/listeners.ts';
 
 /** A drain that SIGTERM asks for ends after this: the next primary's workers serve already. */
 const ORPHAN_DRAIN_MS = 30_000;
+/** Of a plan under construction, while requests are in flight: a third of a millisecond. */
+const ROUTES_PER_BUSY_TURN = 16;
 
 /** Runs until the process ends. Reads WEIR_SEGMENT (path of the control segment) and WEIR_ROW (this worker's row). */
 export async function startWorker(): Promise<void> {
@@ -103,7 +107,7 @@ class Worker {
         this.#buildStartedMs = performance.now();
         return this.#attempt(message.epoch, () => this.#epochs.begin(unpack<PlanHead>(message.head)));
       case 'plan_routes':
-        return this.#attempt(message.epoch, () => this.#epochs.addRoutes(unpackRoutes(message.routes)));
+        return this.#addRoutes(message.epoch, unpackRoutes(message.routes));
       case 'plan_end':
         return this.#finishPlan(message.epoch);
       case 'plan_commit':
@@ -113,6 +117,18 @@ class Worker {
         return;
       case 'drain':
         return this.#drain(message.timeoutMs, 0);
+    }
+  }
+
+  /** All at once when nothing is being served; else a little in each turn, for a request needs several turns. */
+  async #addRoutes(epoch: number, routes: RoutePlan[]): Promise<void> {
+    for (let at = 0; at < routes.length; ) {
+      const busy = this.#context.ledger.own(ITEM_REQUESTS) > 0;
+      const upTo = busy ? at + ROUTES_PER_BUSY_TURN : routes.length;
+      const slice = routes.slice(at, upTo);
+      this.#attempt(epoch, () => this.#epochs.addRoutes(slice));
+      at = upTo;
+      if (busy && at < routes.length) await setImmediatePromise();
     }
   }
 
