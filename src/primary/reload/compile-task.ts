@@ -1,6 +1,8 @@
 // The entries of the compile thread: see plan-loader.ts, which calls them.
 
 import { setPriority } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { compile } from '../../shared/config/compile.ts';
 import { loadConfigText } from '../../shared/config/load.ts';
@@ -44,4 +46,16 @@ export function warmTask(): void {
     const loaded = loadConfigText(text, 'warm-up', {});
     if (loaded.ok) packRoutes(compile(loaded.config, loaded.hash).routes);
   }
+  collectGarbage();
+}
+
+/** Gives the memory of the last load back to the system; called when no other load follows. */
+export function restTask(): void {
+  collectGarbage();
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
 }

@@ -33,6 +33,7 @@ export class PlanLoader {
     const env = { ...this.#env };
     const outcome = (await this.#pool.run({ file, env }, { name: 'compileTask' })) as Compilation;
     if (!outcome.ok) return outcome;
+    this.#pool.run(null, { name: 'restTask' }).catch(() => {});
     const { source } = outcome.plan;
     const configJson = once(() => this.#pool!.run({ source, env }, { name: 'configJsonTask' }) as Promise<string>);
     return { ok: true, plan: { ...outcome.plan, configJson } };
