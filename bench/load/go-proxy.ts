@@ -6,7 +6,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/helpers/ports.ts';
-import { CAP, type Contender, installed } from './contenders.ts';
+import { CAP, type Contender, installed } from './contender.ts';
 import { ProcessTree } from './processes.ts';
 
 /** @param idle connections to the origin that are kept when idle; 0 = what net/http comes with */
@@ -27,8 +27,8 @@ function go(name: string, idle: number, what: string): Contender {
 
 // net/http keeps two idle connections a host by default, so under load the stock proxy connects anew all the time: that is
 // what a ReverseProxy of three lines costs. The tuned one keeps them all and reuses its buffers.
-export const goStock = () => go('go-stock', 0, 'ReverseProxy with its default transport');
-export const goTuned = () => go('go-tuned', CAP, 'ReverseProxy that keeps its connections and buffers');
+export const goStock = go('go-stock', 0, 'ReverseProxy with its default transport');
+export const goTuned = go('go-tuned', CAP, 'ReverseProxy that keeps its connections and buffers');
 
 /** The binary of bench/load/go, built once per source text into a directory of this user outside the tree. */
 function buildGo(): string {
@@ -48,4 +48,3 @@ function buildGo(): string {
   renameSync(built, binary);
   return binary;
 }
-

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../test/helpers/ports.ts';
-import { CAP, type Contender, installed } from './contenders.ts';
+import { CAP, type Contender, installed } from './contender.ts';
 import { nginxFrame } from './nginx.ts';
 import { ProcessTree } from './processes.ts';
 
@@ -14,22 +14,34 @@ const NGINX_POLICIES = `
       proxy_hide_header Server;
       add_header X-Gateway bench;`;
 
-export function nginx(policies: boolean): Contender {
+export interface NginxShape {
+  policies: boolean;
+  /** buffers for large answers; by default nginx takes 4 KiB at a time and at most 36 KiB */
+  tuned: boolean;
+}
+
+const NGINX_BUFFERS = `
+  proxy_buffer_size 16k;
+  proxy_buffers 16 32k;
+  proxy_busy_buffers_size 64k;`;
+
+export function nginx({ policies, tuned }: NginxShape): Contender {
+  const name = tuned ? 'nginx-tuned' : 'nginx';
   return {
-    name: 'nginx',
+    name,
     routes: 1,
     version: () => installed('nginx', ['-v'], (text) => text.replace('nginx version: nginx/', 'nginx ')),
     async start({ directory, originPort }) {
       const port = await freePort();
-      const file = join(directory, 'nginx.conf');
+      const file = join(directory, `${name}.conf`);
       writeFileSync(
         file,
         nginxFrame(
           directory,
-          'nginx',
+          name,
           `
   # never into a file: a large answer waits for its reader, as with all other contenders
-  proxy_max_temp_file_size 0;
+  proxy_max_temp_file_size 0;${tuned ? NGINX_BUFFERS : ''}
   upstream origin {
     zone origin 64k;
     server 127.0.0.1:${originPort} max_conns=${CAP};
@@ -51,7 +63,7 @@ export function nginx(policies: boolean): Contender {
   }`,
         ),
       );
-      return { port, tree: new ProcessTree('nginx', 'nginx', ['-c', file], join(directory, 'nginx.log')) };
+      return { port, tree: new ProcessTree(name, 'nginx', ['-c', file], join(directory, `${name}.log`)) };
     },
   };
 }

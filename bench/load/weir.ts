@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/helpers/ports.ts';
-import { CAP, type Contender } from './contenders.ts';
+import { CAP, type Contender } from './contender.ts';
 import { ProcessTree } from './processes.ts';
 
 export const THIS_TREE = fileURLToPath(new URL('../..', import.meta.url));

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 
 export interface Load {
   method: string;
+  headers: Record<string, string>;
   /** bytes of request body */
   bodyBytes: number;
   /** walk over this many `/service-NNNNN/items/N` instead of the URL's path; 0 = the URL as it is */
@@ -29,10 +30,11 @@ const run = promisify(execFile);
 
 /** Rejects when wrk cannot be run or says nothing that can be read; errors of the load itself are in the result. */
 export async function drive(url: string, load: Load): Promise<Driven> {
+  const headers = Object.entries(load.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const { stdout } = await run(
     'wrk',
     [
-      ...['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '5s', '-s', SCRIPT, url],
+      ...['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '5s', ...headers, '-s', SCRIPT, url],
       ...['--', load.method, String(load.bodyBytes), String(load.routes)],
     ],
     { timeout: (load.seconds + 20) * 1000, killSignal: 'SIGKILL' },

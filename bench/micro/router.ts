@@ -5,10 +5,10 @@
 // processor's caches miss as they would for any structure of that size.
 import type { RoutePlan } from '../../src/shared/plan.ts';
 import { Router } from '../../src/worker/route/router.ts';
+import { type Figure, fresh, measure, present } from './harness.ts';
 
-const RUNS = 300_000;
-const ROUNDS = 9;
-const FRESH = 4096;
+/** so many per round: each path is asked for once */
+const FRESH = 16_384;
 
 interface World {
   name: string;
@@ -76,63 +76,54 @@ function plan(index: number, part: Partial<RoutePlan> & Pick<RoutePlan, 'path' |
   };
 }
 
-function build(world: World, count: number): { router: Router<number>; addUs: number } {
-  // filler of the same kind makes 10 and 10,000 differ in number only
+/** Filler of the same kind makes 10 and 10,000 differ in number only. */
+function build(world: World, count: number): { router: Router<number>; addNs: number } {
   const router = new Router<number>();
   const plans = Array.from({ length: count }, (_, index) => plan(index, world.route(index)));
   const start = process.hrtime.bigint();
   for (const [index, route] of plans.entries()) router.add(route, index);
-  return { router, addUs: Number(process.hrtime.bigint() - start) / 1000 / count };
+  return { router, addNs: Number(process.hrtime.bigint() - start) / count };
 }
 
-/** Paths are copies, as a parser hands them over; hosts are one object each, as readHost() gives them. */
-function questions(world: World, indices: number[]): { hosts: string[]; paths: string[] } {
-  const byHost = new Map<string, string>();
-  const hosts: string[] = [];
-  const paths: string[] = [];
-  for (let at = 0; at < FRESH; at++) {
-    const [host, path] = world.ask(indices[at % indices.length] as number);
-    if (!byHost.has(host)) byHost.set(host, host);
-    hosts.push(byHost.get(host) as string);
-    paths.push(path);
-  }
-  return { hosts, paths };
-}
-
-function round(router: Router<number>, hosts: string[], paths: string[]): number {
+/** Asks for `indices` in turn, with paths whose hashes are not known yet, as a parser hands them over. */
+function matching(name: string, router: Router<number>, world: World, indices: readonly number[]): Figure {
   const headers = ['host', 'a.com', 'accept', '*/*'];
-  // the parser gives a path whose hash is not known yet: a copy made outside the measured loop, used once
-  const copies: string[] = [];
-  for (const path of paths) copies.push(Buffer.from(path, 'latin1').toString('latin1'));
-  let missed = 0;
-  const start = process.hrtime.bigint();
-  for (let at = 0; at < FRESH; at++) {
-    if (router.match('GET', hosts[at] as string, copies[at] as string, '', headers) === null) missed++;
-  }
-  const took = Number(process.hrtime.bigint() - start) / FRESH;
-  if (missed > 0) throw new Error(`${missed} of ${FRESH} found no route`);
-  return took;
+  // hosts are one object each, as readHost() gives them
+  const byHost = new Map<string, string>();
+  const asked = Array.from({ length: FRESH }, (_, at) => world.ask(indices[at % indices.length] as number));
+  for (const [host] of asked) if (!byHost.has(host)) byHost.set(host, host);
+  const hosts = asked.map(([host]) => byHost.get(host) as string);
+  let paths: string[] = [];
+  return measure({
+    name,
+    times: FRESH,
+    before() {
+      paths = asked.map(([, path]) => fresh(path, 1)[0] as string);
+    },
+    run(times) {
+      let missed = 0;
+      for (let at = 0; at < times; at++) {
+        if (router.match('GET', hosts[at] as string, paths[at] as string, '', headers) === null) missed++;
+      }
+      if (missed > 0) throw new Error(`${missed} of ${times} found no route`);
+    },
+  });
 }
 
-function best(router: Router<number>, world: World, indices: number[]): number {
-  const { hosts, paths } = questions(world, indices);
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < (RUNS / FRESH) * ROUNDS; run++) fastest = Math.min(fastest, round(router, hosts, paths));
-  return fastest;
-}
-
-console.log('ns per match'.padEnd(26), '      10    1,000   10,000 | spread 10    1,000   10,000 | us per add');
-for (const world of WORLDS) {
-  const cells: string[] = [];
-  const spread: string[] = [];
-  let addUs = 0;
-  for (const count of [10, 1000, 10_000]) {
-    const built = build(world, count);
-    addUs = built.addUs;
-    // the same route in all three sizes, and one that lies in the middle of the precedence of the small table
-    cells.push(best(built.router, world, [5]).toFixed(1).padStart(8));
+function figuresOf(world: World): Figure[] {
+  return [10, 1000, 10_000].flatMap((count) => {
+    const { router, addNs } = build(world, count);
     const all = Array.from({ length: count }, (_, index) => (index * 7919) % count);
-    spread.push(best(built.router, world, all).toFixed(1).padStart(8));
-  }
-  console.log(world.name.padEnd(26), cells.join(' '), '|', spread.join(' '), '|', addUs.toFixed(2));
+    const title = `${world.name}, ${count.toLocaleString('en')} routes`;
+    return [
+      // the same route in all three sizes, and one that lies in the middle of the precedence of the small table
+      matching(`${title}, one hot route`, router, world, [5]),
+      {
+        ...matching(`${title}, spread`, router, world, all),
+        note: count < 1000 ? '' : `${addNs.toFixed(0)} ns per add`,
+      },
+    ];
+  });
 }
+
+await present(import.meta.url, () => WORLDS.flatMap(figuresOf));

@@ -5,49 +5,42 @@ import { requestId } from '../../src/worker/proxy/request-id.ts';
 import { continueTrace } from '../../src/worker/proxy/trace-context.ts';
 import { readHost } from '../../src/worker/route/host.ts';
 import { readTarget, Target } from '../../src/worker/route/target.ts';
-
-const RUNS = 400_000;
-const ROUNDS = 7;
-
-/** Copies: a parser hands over a fresh string each time, whose hash nobody has computed yet. */
-function fresh(text: string, count: number): string[] {
-  return Array.from({ length: count }, () => Buffer.from(text, 'latin1').toString('latin1'));
-}
-
-function measure(name: string, inputs: string[], step: (input: string) => unknown): void {
-  let best = Number.POSITIVE_INFINITY;
-  let sink = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = process.hrtime.bigint();
-    for (let run = 0; run < RUNS; run++) if (step(inputs[run % inputs.length] as string) === inputs) sink++;
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / RUNS);
-  }
-  console.log(`${name.padEnd(52)} ${best.toFixed(1).padStart(8)} ns${sink > 0 ? ' ' : ''}`);
-}
+import { type Bench, fresh, measure, present, sink } from './harness.ts';
 
 const target = new Target();
 const proxies = new TrustedProxies(['10.0.0.0/8']);
 
-for (const raw of [
+function over(name: string, inputs: readonly string[], step: (input: string) => unknown): Bench {
+  return {
+    name,
+    run(times) {
+      for (let i = 0; i < times; i++) sink.value = step(inputs[i % inputs.length] as string);
+    },
+  };
+}
+
+const TARGETS = [
   '/users/42',
   '/users/42?x=1',
   '/api/v1/organisations/1234/projects/5678/builds?page=2&per_page=50&sort=created',
   '/.well-known/openid-configuration',
   '/a/%7euser/./b/../c',
   'http://api.example.com/users/42',
-]) {
-  measure(`readTarget ${raw.slice(0, 40)}`, fresh(raw, 1000), (input) => readTarget(input, target));
-}
-measure('readHost, one host', fresh('api.example.com:8080', 1000), readHost);
-measure(
-  'readHost, 100 hosts in turn',
-  Array.from({ length: 1000 }, (_, index) => fresh(`tenant-${index % 100}.example.com`, 1)[0] as string),
-  readHost,
+];
+const TENANTS = Array.from({ length: 1000 }, (_, at) => fresh(`tenant-${at % 100}.example.com`, 1)[0] as string);
+const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+await present(import.meta.url, () =>
+  [
+    ...TARGETS.map((raw) =>
+      over(`readTarget ${raw.slice(0, 40)}`, fresh(raw, 1000), (input) => readTarget(input, target)),
+    ),
+    over('readHost, one host', fresh('api.example.com:8080', 1000), readHost),
+    over('readHost, 100 hosts in turn', TENANTS, readHost),
+    over('requestId, minted', [''], () => requestId(null, false)),
+    over('requestId, kept', fresh('018f2c5e-7b1a-7000-8000-000000000000', 1000), (input) => requestId(input, true)),
+    over('continueTrace, minted', [''], () => continueTrace(null).traceparent),
+    over('continueTrace, continued', fresh(TRACE, 1000), (input) => continueTrace(input)),
+    over('TrustedProxies.trusts, remembered', fresh('10.1.2.3', 1000), (input) => proxies.trusts(input)),
+  ].map(measure),
 );
-measure('requestId, minted', [''], () => requestId(null, false));
-measure('requestId, kept', fresh('018f2c5e-7b1a-7000-8000-000000000000', 1000), (input) => requestId(input, true));
-measure('continueTrace, minted', [''], () => continueTrace(null).traceparent);
-measure('continueTrace, continued', fresh('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 1000), (input) =>
-  continueTrace(input),
-);
-measure('TrustedProxies.trusts, remembered', fresh('10.1.2.3', 1000), (input) => proxies.trusts(input));

@@ -37,6 +37,33 @@ export function readProcess(pid: number): ProcessReading | null {
   }
 }
 
+/**
+ * SIGSTOP, and waits until it has stopped: a process that runs on another CPU may get through one more system call.
+ * @returns false when it did not stop within the time, or is gone
+ */
+export function stopProcess(pid: number, ms = 200): boolean {
+  process.kill(pid, 'SIGSTOP');
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
+    const state = stateOf(pid);
+    if (state === null) return false;
+    if (state === 'T') return true;
+  }
+  return false;
+}
+
+/** Its sockets are closed: the kernel does that a good while after the SIGKILL when the machine is busy. */
+export function isOver(pid: number): boolean {
+  const state = stateOf(pid);
+  return state === null || state === 'Z' || state === 'X';
+}
+
+/** The letter of /proc/<pid>/stat; null: gone */
+function stateOf(pid: number): string | null {
+  const text = look(`/proc/${pid}/stat`);
+  return text?.charAt(text.lastIndexOf(')') + 2) ?? null;
+}
+
 /** The clients of one process at this moment, by their port. */
 export interface Clients {
   accepted: Set<number>;
@@ -56,11 +83,15 @@ export function clientsOf(pid: number, listenPort: number): Clients {
     // gone: it holds nobody
   }
   const clients: Clients = { accepted: new Set(), unaccepted: new Set() };
-  for (const line of (look('/proc/net/tcp') ?? '').split('\n').slice(1)) {
+  // a busy host has tens of thousands of lines, and the process stands still meanwhile: most are not split
+  const wanted = `:${listenPort.toString(16).toUpperCase().padStart(4, '0')} `;
+  for (const line of (look('/proc/net/tcp') ?? '').split('\n')) {
+    if (!line.includes(wanted)) continue;
     // sl local remote state queues timer retransmits uid timeout inode
     const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
     if (local === undefined || remote === undefined || portOf(local) !== listenPort || state === '0A') continue;
-    if (inode === '0') clients.unaccepted.add(portOf(remote));
+    // established or closed by the client; TIME_WAIT has no owner either, but waits for nobody
+    if (inode === '0' && (state === '01' || state === '08')) clients.unaccepted.add(portOf(remote));
     else if (inode !== undefined && inodes.has(inode)) clients.accepted.add(portOf(remote));
   }
   return clients;

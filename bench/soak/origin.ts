@@ -11,9 +11,10 @@ import { until } from '../../test/helpers/deadline.ts';
 import { freePort } from '../../test/helpers/ports.ts';
 import { nginxFrame } from '../load/nginx.ts';
 import { ProcessTree } from '../load/processes.ts';
-import { LARGE_BYTES, SMALL_JSON } from '../load/scenarios.ts';
+import { LARGE_FILES, SMALL_JSON } from '../load/scenarios.ts';
 
-export const HUGE_BYTES = 2 ** 20;
+export const LARGE_BYTES = LARGE_FILES['64k'];
+export const HUGE_BYTES = LARGE_FILES['1m'];
 
 export interface SoakOrigin {
   ports: [number, number];

@@ -27,10 +27,12 @@ export function schedule(random: Random, durationMs: number): Planned[] {
   for (let at = random.between(8000, 14_000); at < end; at += random.between(20_000, 30_000)) {
     planned.push({ atMs: at, deed: 'kill_worker' });
   }
-  const takeovers = durationMs < PRIMARY_FROM_MS ? 0 : Math.max(1, Math.round(durationMs / 60_000 / MINUTES_PER_PRIMARY));
+  const takeovers =
+    durationMs < PRIMARY_FROM_MS ? 0 : Math.max(1, Math.round(durationMs / 60_000 / MINUTES_PER_PRIMARY));
   for (let turn = 0; turn < takeovers; turn++) {
-    const middle = ((turn + 0.5) / takeovers) * durationMs;
-    planned.push({ atMs: middle + random.between(-0.1, 0.1) * (durationMs / takeovers), deed: 'kill_primary' });
+    // a single one comes early, or neither generation would live long enough to be judged
+    const middle = (takeovers === 1 ? 0.3 : (turn + 0.5) / takeovers) * durationMs;
+    planned.push({ atMs: middle + random.between(-0.05, 0.05) * (durationMs / takeovers), deed: 'kill_primary' });
   }
   return planned.sort((a, b) => a.atMs - b.atMs);
 }

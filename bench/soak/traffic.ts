@@ -1,10 +1,10 @@
 // The soak's clients, a process of their own: an open loop at a given rate, bounded in flight, over a mix of kinds. Reports
 // a tally each second and every failure with what is needed to say whose fault it was. Forked by run.ts.
 import { monotonicMs } from '../../src/shared/clock.ts';
-import { LARGE_BYTES, SMALL_JSON } from '../load/scenarios.ts';
+import { SMALL_JSON } from '../load/scenarios.ts';
 import { type Ask, Connection, type ConnectionOwner } from './connection.ts';
 import { type FromTraffic, KINDS, type Kind, type Tally, type ToTraffic } from './messages.ts';
-import { HUGE_BYTES } from './origin.ts';
+import { HUGE_BYTES, LARGE_BYTES } from './origin.ts';
 import { Random } from './random.ts';
 
 const TICK_MS = 4;
@@ -132,7 +132,14 @@ class Traffic implements ConnectionOwner {
   #ask(kind: Kind): Ask {
     if (kind !== 'abort') return ASKS[kind];
     const path = this.#random.pick(['/bulk/drip', '/bulk/drip', '/bulk/huge', '/things/1']);
-    return { ...ASKS.slow, kind, bytes: get(path), length: -1, slowly: false, abortAfterMs: this.#random.whole(1, 400) };
+    return {
+      ...ASKS.slow,
+      kind,
+      bytes: get(path),
+      length: -1,
+      slowly: false,
+      abortAfterMs: this.#random.whole(1, 400),
+    };
   }
 
   #tell(): void {

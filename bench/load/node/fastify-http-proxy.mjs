@@ -33,6 +33,11 @@ server.register(proxy, {
   // one connection for each request in flight, all kept: the library's default is 128
   undici: { connections: slots, pipelining: 1, headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS },
   replyOptions: {
+    // else the origin's keep-alive goes on to a client that asked for close
+    rewriteHeaders: (headers) => {
+      delete headers.connection;
+      return headers;
+    },
     rewriteRequestHeaders: (request, headers) => ({
       ...headers,
       'x-forwarded-for': request.ip,

@@ -17,6 +17,10 @@ const proxy = httpProxy.createProxyServer({
   xfwd: true,
   proxyTimeout: DEADLINE_MS,
 });
+// else the origin's keep-alive goes on to a client that asked for close
+proxy.on('proxyRes', (from, _request, answer) => {
+  from.headers.connection = answer.shouldKeepAlive ? 'keep-alive' : 'close';
+});
 proxy.on('error', (_error, _request, answer) => {
   if (answer.headersSent) answer.destroy();
   else answer.writeHead(502).end('bad gateway');
@@ -34,6 +38,8 @@ const server = createServer({ keepAliveTimeout: 75_000 }, (request, answer) => {
   });
   const id = randomUUID();
   request.headers['x-request-id'] = id;
+  // else a client's close ends the connection to the origin, too
+  request.headers.connection = 'keep-alive';
   answer.setHeader('x-request-id', id);
   proxy.web(request, answer);
 });
