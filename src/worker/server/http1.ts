@@ -72,7 +72,9 @@ export class Http1Server implements ConnectionOwner {
    */
   leave(idleGraceMs: number): Promise<void> {
     this.#leaving = true;
-    this.#server.close();
+    // Closing a SO_REUSEPORT socket resets what waits in its queue to be accepted (unless tcp_migrate_req is set): it is
+    // closed right after a turn of the loop has emptied the queue.
+    setImmediate(() => setImmediate(() => this.#server.close()));
     const timer = setTimeout(() => this.#closeIdle(), idleGraceMs);
     return new Promise((resolve) => {
       this.#onEmpty = () => {
