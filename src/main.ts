@@ -61,7 +61,7 @@ async function dispatch(argv: string[], io: Io): Promise<number> {
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!entry) {
-    const near = nearest(name, Object.keys(COMMANDS));
+    const near = await nearestCommand(name);
     io.stderr.write(`weir: '${name}' is no command${near ? `, did you mean '${near}'?` : '.'} See 'weir --help'.\n`);
     return 2;
   }
@@ -104,30 +104,14 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** The one candidate that is at most two edits away, or null. */
-function nearest(word: string, candidates: string[]): string | null {
-  const ranked = candidates
+/** The one command that is at most two edits away, or null. */
+async function nearestCommand(word: string): Promise<string | null> {
+  const { editDistance } = await import('./shared/config/nearest.ts');
+  const ranked = Object.keys(COMMANDS)
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
   return best && best.distance <= 2 ? best.candidate : null;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const same = a[row - 1] === b[column - 1] ? 0 : 1;
-      current[column] = Math.min(
-        (previous[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (previous[column - 1] ?? 0) + same,
-      );
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

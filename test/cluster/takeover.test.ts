@@ -4,21 +4,26 @@ import { processStartTicks } from '../../src/shared/memory/slots.ts';
 import { get, openClient } from '../helpers/client.ts';
 import { until } from '../helpers/deadline.ts';
 import { type Gateway, startGateway } from '../helpers/gateway.ts';
-import { startOrigin } from '../helpers/origin.ts';
+import { type Origin, startOrigin } from '../helpers/origin.ts';
 import { freePort } from '../helpers/ports.ts';
 
 const REQUESTS = 'http_requests_total{route="all",method="GET",status="200"}';
 
-test('after kill -9 of the primary its workers serve on, and the next primary takes over what they counted', async (t) => {
-  const origin = await startOrigin();
-  t.after(() => origin.close());
-  const [port, admin] = [await freePort(), await freePort()];
-  const config = `
+/** A listener on a port that outlives its primary. */
+function configOf(origin: Origin, port: number, admin = 0): string {
+  return `
 listeners: [{ address: 127.0.0.1:${port} }]
 admin: { address: 127.0.0.1:${admin} }
 upstreams: { origin: { endpoints: ['${origin.url}'] } }
 routes: [{ id: all, path_prefix: /, upstream: origin }]
 `;
+}
+
+test('after kill -9 of the primary its workers serve on, and the next primary takes over what they counted', async (t) => {
+  const origin = await startOrigin();
+  t.after(() => origin.close());
+  const [port, admin] = [await freePort(), await freePort()];
+  const config = configOf(origin, port, admin);
   const url = `http://127.0.0.1:${port}`;
   await using first = await startGateway({ config, workers: 2 });
   const orphans = await first.workerPids();
@@ -57,12 +62,7 @@ test('what a worker held that died while no primary lived is given back at the t
   const origin = await startOrigin();
   t.after(() => origin.close());
   const port = await freePort();
-  const config = `
-listeners: [{ address: 127.0.0.1:${port} }]
-admin: { address: 127.0.0.1:0 }
-upstreams: { origin: { endpoints: ['${origin.url}'] } }
-routes: [{ id: all, path_prefix: /, upstream: origin }]
-`;
+  const config = configOf(origin, port);
   await using first = await startGateway({ config });
   const [worker] = await first.workerPids();
   origin.hold();
@@ -93,12 +93,7 @@ test('a drain takes the orphans of an earlier primary along', async (t) => {
   const origin = await startOrigin();
   t.after(() => origin.close());
   const port = await freePort();
-  const config = `
-listeners: [{ address: 127.0.0.1:${port} }]
-admin: { address: 127.0.0.1:0 }
-upstreams: { origin: { endpoints: ['${origin.url}'] } }
-routes: [{ id: all, path_prefix: /, upstream: origin }]
-`;
+  const config = configOf(origin, port);
   await using first = await startGateway({ config });
   const [orphan] = await first.workerPids();
   origin.hold();

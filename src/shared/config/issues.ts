@@ -2,8 +2,9 @@
 // Called by the loader.
 import type * as z from 'zod';
 import type { Path } from './fault.ts';
+import { didYouMean } from './nearest.ts';
 import type { Finding } from './source.ts';
-import { didYouMean, keysAt } from './suggest.ts';
+import { keysAt } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 

@@ -3,9 +3,9 @@
 import type { View } from './checks.ts';
 import type { Path } from './fault.ts';
 import { matchOf, pathShape } from './match.ts';
+import { didYouMean } from './nearest.ts';
 import type { Route } from './routes.ts';
 import type { Finding } from './source.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Beyond this many faults nobody reads hints, and each compares a name with every upstream. */
 const HINTED_MAX = 200;

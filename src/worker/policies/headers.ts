@@ -1,5 +1,6 @@
 // headers: sets, adds and removes fields of the request on its way up and of the answer on its way down. The schema has
 // refused names that frame the message or that Weir owns.
+import { removeFields } from '../../shared/field-list.ts';
 import {
   CONTINUE,
   type Policy,
@@ -51,16 +52,7 @@ class HeaderStep implements RequestStep, ResponseStep {
   }
 
   #apply(fields: string[]): void {
-    if (this.#gone.size > 0) {
-      let kept = 0;
-      for (let at = 0; at < fields.length; at += 2) {
-        if (this.#gone.has(fields[at]!.toLowerCase())) continue;
-        fields[kept] = fields[at]!;
-        fields[kept + 1] = fields[at + 1]!;
-        kept += 2;
-      }
-      fields.length = kept;
-    }
+    if (this.#gone.size > 0) removeFields(fields, this.#gone);
     for (const part of this.#appended) fields.push(part);
   }
 }

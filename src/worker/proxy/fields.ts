@@ -2,6 +2,7 @@
 // dictionary is ever built. One pass over the request's list checks it, remembers what the exchange needs and leaves
 // what may be forwarded (RFC 9110 section 7.6.1). Called by the exchange, once per request and once per answer.
 import type { Reason } from '../../shared/errors.ts';
+import { removeFields } from '../../shared/field-list.ts';
 
 /** What becomes of a field of this name. */
 type Treatment =
@@ -203,14 +204,7 @@ function removeNominated(fields: string[], connection: string): void {
     const name = option.trim().toLowerCase();
     if (name !== '' && !NOT_NOMINABLE.has(name)) nominated.add(name);
   }
-  let kept = 0;
-  for (let at = 0; at < fields.length; at += 2) {
-    if (nominated.has(fields[at]!.toLowerCase())) continue;
-    fields[kept] = fields[at]!;
-    fields[kept + 1] = fields[at + 1]!;
-    kept += 2;
-  }
-  fields.length = kept;
+  removeFields(fields, nominated);
 }
 
 function isDigits(value: string): boolean {

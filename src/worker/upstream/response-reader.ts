@@ -88,11 +88,6 @@ export class ResponseReader {
     this.#restLength = 0;
   }
 
-  /** No answer is under way. Bytes that arrive now were not asked for. */
-  get idle(): boolean {
-    return this.#state === IDLE;
-  }
-
   /**
    * One read's worth of bytes. Calls the sink synchronously.
    * @throws ResponseSyntaxError; the connection must then be destroyed
