@@ -461,10 +461,11 @@ export class Exchange extends Deadline implements AttemptOwner, FrontOwner, Wait
     this.#finished = true;
     this.#worker.deadlines.stop(this);
     this.#releaseSlot();
-    this.#worker.ledger.lower(ITEM_REQUESTS);
     const counters = this.#route?.counters ?? this.#worker.counters.route(NO_ROUTE_LABEL);
     counters.finished(this.method, this.#status, monotonicMs() - this.#startedMs);
     if (this.#reason !== null) counters.failed(this.#reason);
+    // last: who sees no request active sees all of them counted
+    this.#worker.ledger.lower(ITEM_REQUESTS);
     this.#runtime.leave();
   }
 }
