@@ -53,7 +53,9 @@ export class Source {
     return this.faultAt(offset, finding.severity, path, message, finding.hint);
   }
 
-  faultAt(offset: number, severity: Fault['severity'], path: string, message: string, hint: string | null): Fault {
+  /** @param position in the text; one outside of it (parsers give -1, and one past the end) is taken for its nearer end */
+  faultAt(position: number, severity: Fault['severity'], path: string, message: string, hint: string | null): Fault {
+    const offset = Math.max(0, Math.min(position, this.text.length));
     const line = this.#lineOf(offset);
     const start = this.#starts()[line - 1] ?? 0;
     const col = offset - start + 1;

@@ -57,8 +57,7 @@ function ownFault(source: Source, error: unknown): Fault {
     const message = error === null ? 'The file holds more than one YAML document.' : 'The text cannot be read as YAML.';
     return source.faultAt(0, 'error', '', message, null);
   }
-  const offset = Math.min(error.mark?.position ?? 0, source.text.length);
-  return source.faultAt(offset, 'error', '', sentence(error.reason), hintFor(error.reason));
+  return source.faultAt(error.mark?.position ?? 0, 'error', '', sentence(error.reason), hintFor(error.reason));
 }
 
 function otherParserFaults(source: Source): Fault[] {
@@ -72,8 +71,7 @@ function otherParserFaults(source: Source): Fault[] {
     if (token && astray) continue;
     astray ||= token;
     const message = WORDS[error.code] ?? sentence(error.message);
-    const offset = Math.min(error.pos[0], source.text.length);
-    const fault = source.faultAt(offset, 'error', '', message, hintFor(error.message));
+    const fault = source.faultAt(error.pos[0], 'error', '', message, hintFor(error.message));
     if (token && fault.excerpt[fault.caret] === '{') fault.hint = FLOW_HINT;
     if (fault.line !== faults.at(-1)?.line) faults.push(fault);
     if (faults.length === SYNTAX_FAULTS_MAX) break;
